@@ -1,0 +1,3 @@
+"""hornpipe: BGP VPNs to the host."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,190 @@
+"""The rows that `show`, the API, metrics, the looking glass and the tests read: same rows, same column names.
+
+All values are ready for JSON. Times named `since` or `at` are monotonic seconds of the daemon's clock; the API turns
+them into RFC 3339. Addresses, RTs and RDs are canonical text.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class PeerRow(Row):
+    peer: str
+    """The peer's address, its name in every command."""
+    remote_as: int
+    local_as: int
+    type: Literal["internal", "external"]
+    role: Literal["peer", "client"]
+    dynamic: bool
+    state: str
+    """IDLE CONNECT ACTIVE OPENSENT OPENCONFIRM ESTABLISHED (OpenConfig)."""
+    since: float
+    previous_state: str
+    reason: str
+    """Why the last session ended or does not come up; empty if there is nothing to say."""
+    remote_id: str
+    local_address: str
+    families: tuple[str, ...]
+    """Negotiated; configured ones while not ESTABLISHED."""
+    hold_time: int
+    keepalive: int
+    capabilities: tuple[str, ...]
+    received: int
+    """Paths in the Adj-RIB-In."""
+    stale: int
+    sent: int
+    """Routes in the Adj-RIB-Out."""
+    updates_in: int
+    updates_out: int
+    messages_in: int
+    messages_out: int
+    flaps: int
+    pending: int
+    """Routes still to be sent."""
+    rtc: bool
+    """RT-Constraint is negotiated (RFC 4684)."""
+    end_of_rib: tuple[str, ...]
+    """Families whose End-of-RIB was received in this session."""
+    errors: int
+    """UPDATEs handled by RFC 7606 (treat-as-withdraw, attribute discard)."""
+
+
+class InstanceRow(Row):
+    name: str
+    id: int
+    type: str
+    vni: int
+    rd: str
+    import_rts: tuple[str, ...]
+    export_rts: tuple[str, ...]
+    bridge: str
+    device: str
+    """The VXLAN device."""
+    mtu: int
+    state: str
+    reason: str
+    ports: int
+    macs_local: int
+    macs_remote: int
+    neighbours: int
+    vteps: tuple[str, ...]
+    gateways: tuple[str, ...]
+    duplicates: tuple[str, ...]
+    """MACs under duplicate detection's alarm (RFC 7432 section 15.1)."""
+    names: tuple[str, ...]
+    """All names of a shared broadcast domain."""
+    description: str
+
+
+class PortRow(Row):
+    name: str
+    source: str
+    instance: str
+    interface: str
+    netns: str
+    endpoints: tuple[EndpointRow, ...]
+    state: Literal["up", "pending", "error", "moved", "down"]
+    reason: str
+    since: float
+    description: str
+
+
+class EndpointRow(Row):
+    mac: str
+    ip: str
+    """Empty for a MAC without IP."""
+    state: Literal["advertised", "suspended", "duplicate", "pending"]
+    reason: str
+    sequence: int
+    sticky: bool
+
+
+class RouteRow(Row):
+    family: str
+    nlri: str
+    """GoBGP's form: ``[type:macadv][rd:10.0.0.1:5][etag:0][mac:..][ip:..]``."""
+    type: str
+    """multicast, macadv, prefix, a-d, esi or the number; for RTC ``rtc``."""
+    rd: str
+    mac: str
+    ip: str
+    label: tuple[int, ...]
+    """Raw 24-bit values: a VNI where the encapsulation is VXLAN."""
+    esi: str
+    peer: str
+    """``local`` or the peer's address."""
+    next_hop: str
+    best: bool
+    stale: bool
+    reason: str
+    """Why it is (not) best."""
+    origin: str
+    as_path: str
+    local_pref: int | None
+    med: int | None
+    originator_id: str
+    cluster_list: tuple[str, ...]
+    route_targets: tuple[str, ...]
+    communities: tuple[str, ...]
+    """All other (extended, large) communities as text: ``encapsulation:vxlan``, ``mac-mobility:3`` ..."""
+    pmsi: str
+    imported_by: tuple[str, ...]
+    """Instances."""
+
+
+class EntryRow(Row):
+    """One thing the kernel should hold."""
+
+    kind: Literal["bridge", "vxlan", "port", "gateway", "fdb", "flood", "neigh", "local"]
+    instance: str
+    device: str
+    key: str
+    """MAC, IP or name."""
+    value: str
+    """iproute2's words: ``dst 10.0.0.2 vni 100``."""
+    status: Literal["pending", "done", "error"]
+    reason: str
+
+
+class GateRow(Row):
+    gate: str
+    """configured, kernel-scanned, intent-restored, peers-synced, prune."""
+    open: bool
+    since: float
+    reason: str
+    """What it waits for."""
+
+
+class StatusRow(Row):
+    version: str
+    router_id: str
+    local_as: int
+    started: float
+    ready: bool
+    gates: tuple[GateRow, ...]
+    peers_established: int
+    peers: int
+    instances: int
+    ports: int
+    routes_local: int
+    routes_received: int
+    entries: dict[str, int]
+    """status -> count."""
+    alarms: tuple[str, ...]
+
+
+class EventRow(Row):
+    sequence: int
+    at: float
+    kind: str
+    """A stable word: peer.up, peer.down, port.up, port.pending, port.error, route.rejected, mac.moved, mac.duplicate,
+    entry.error, gate.open, ..."""
+    subject: str
+    text: str
