@@ -15,7 +15,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
-class PeerRow(Row):
+class PeerRow(Row, frozen=True, kw_only=True):
     peer: str
     """The peer's address, its name in every command."""
     remote_as: int
@@ -56,7 +56,7 @@ class PeerRow(Row):
     """UPDATEs handled by RFC 7606 (treat-as-withdraw, attribute discard)."""
 
 
-class InstanceRow(Row):
+class InstanceRow(Row, frozen=True, kw_only=True):
     name: str
     id: int
     type: str
@@ -83,7 +83,7 @@ class InstanceRow(Row):
     description: str
 
 
-class PortRow(Row):
+class PortRow(Row, frozen=True, kw_only=True):
     name: str
     source: str
     instance: str
@@ -96,7 +96,7 @@ class PortRow(Row):
     description: str
 
 
-class EndpointRow(Row):
+class EndpointRow(Row, frozen=True, kw_only=True):
     mac: str
     ip: str
     """Empty for a MAC without IP."""
@@ -106,7 +106,7 @@ class EndpointRow(Row):
     sticky: bool
 
 
-class RouteRow(Row):
+class RouteRow(Row, frozen=True, kw_only=True):
     family: str
     nlri: str
     """GoBGP's form: ``[type:macadv][rd:10.0.0.1:5][etag:0][mac:..][ip:..]``."""
@@ -139,7 +139,7 @@ class RouteRow(Row):
     """Instances."""
 
 
-class EntryRow(Row):
+class EntryRow(Row, frozen=True, kw_only=True):
     """One thing the kernel should hold."""
 
     kind: Literal["bridge", "vxlan", "port", "gateway", "fdb", "flood", "neigh", "local"]
@@ -153,7 +153,7 @@ class EntryRow(Row):
     reason: str
 
 
-class GateRow(Row):
+class GateRow(Row, frozen=True, kw_only=True):
     gate: str
     """configured, kernel-scanned, intent-restored, peers-synced, prune."""
     open: bool
@@ -162,7 +162,7 @@ class GateRow(Row):
     """What it waits for."""
 
 
-class StatusRow(Row):
+class StatusRow(Row, frozen=True, kw_only=True):
     version: str
     router_id: str
     local_as: int
@@ -180,7 +180,7 @@ class StatusRow(Row):
     alarms: tuple[str, ...]
 
 
-class EventRow(Row):
+class EventRow(Row, frozen=True, kw_only=True):
     sequence: int
     at: float
     kind: str
