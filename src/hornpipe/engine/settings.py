@@ -1,0 +1,70 @@
+"""What the engine is told by the configuration: one frozen value, compared with ``==`` at a reload.
+
+Addresses are text as an operator writes them; `Engine` parses them once. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hornpipe.bgp.family import EVPN, RTC
+from hornpipe.bgp.session.config import PeerConfig
+from hornpipe.vpn.spec import SourceSpec
+
+
+class ClientRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Route reflector clients that may connect without being named one by one (dynamic neighbours)."""
+
+    prefix: str
+    """``10.0.0.0/24``, ``2001:db8::/64`` or one address."""
+    remote_as: int = 0
+    """0: the daemon's own AS (internal)."""
+    limit: int = 1000
+    """Sessions accepted from this range at the same time."""
+    password: str | None = None
+    families: tuple[int, ...] = (EVPN, RTC)
+    hold_time: int = 90
+    graceful_restart_time: int = 120
+    description: str = ""
+
+
+class Reflector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """RFC 4456. Peers of `Settings.peers` with role ``client`` are its static clients."""
+
+    cluster_id: str | None = None
+    """None: the router id."""
+    clients: tuple[ClientRange, ...] = ()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    local_as: int
+    router_id: str
+    local_address: str | None = None
+    """Source of BGP sessions; None: the kernel chooses."""
+    vtep: str | None = None
+    """Address of this host in the underlay, IPv4 or IPv6; None: `local_address`, else the router id."""
+    vxlan_port: int = 4789
+    underlay_mtu: int | None = None
+    """None: `Engine.underlay_mtu` is asked of the kernel by the daemon; 1500 while it is unknown."""
+    peers: tuple[PeerConfig, ...] = ()
+    listen: bool = False
+    listen_address: tuple[str, ...] = ()
+    """Addresses to listen on; empty: all."""
+    listen_port: int = 179
+    reflector: Reflector | None = None
+    rtc: bool = True
+    """Offer RT-Constraint (RFC 4684) and announce memberships."""
+    vni_range: tuple[int, int] = (16, 16777215)
+    """Where VNIs that nobody gave are taken from. 0 to 15 are avoided as MPLS reserves these labels."""
+    stale_time: float = 120.0
+    """How long paths of a lost session stay in use; 0: not at all."""
+    sync_time: float = 60.0
+    """How long a start waits for the peers' End-of-RIB before it prunes the kernel."""
+    duplicate_moves: int = 5
+    """RFC 7432 section 15.1: N moves ..."""
+    duplicate_time: float = 180.0
+    """... within M seconds; 0: no detection."""
+    duplicate_recovery: float = 540.0
+    """After this long an alarm is cleared by itself; 0: only by command."""
+    sources: dict[str, SourceSpec] = {}
+    """Desired sets the configuration itself holds."""
