@@ -1,0 +1,63 @@
+"""What one BGP session is told: one frozen value, compared with ``==`` at a reload (a changed peer is a new session).
+
+Addresses are text in canonical form, as they appear in every row; times are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from hornpipe.bgp.family import EVPN
+
+
+class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    address: str
+    """The peer's address; its name in every command."""
+    port: int = 179
+    """TCP port to connect to."""
+    local_address: str | None = None
+    """Source address of the connection; None: the kernel chooses."""
+    local_as: int
+    router_id: bytes
+    """Our BGP Identifier, four octets."""
+    peer_as: int = 0
+    """0: accept any (a dynamic neighbour whose AS is not known beforehand)."""
+    families: tuple[int, ...] = (EVPN,)
+    extended_next_hop: bool = False
+    """Offer IPv6 next hops for IPv4 families (RFC 8950)."""
+    hold_time: int = 90
+    """Offered; 0 or at least 3. The smaller of both sides' counts."""
+    keepalive: float | None = None
+    """At most this; None: a third of the negotiated hold time (RFC 4271 section 4.4)."""
+    send_hold_time: float | None = None
+    """RFC 9687; None: the larger of 8 minutes and twice the hold time, 0: never."""
+    connect_retry: float = 5.0
+    """Longest pause between attempts to connect; the first pauses are shorter."""
+    passive: bool = False
+    """Never connect, only accept."""
+    password: str | None = None
+    """TCP MD5 (RFC 2385)."""
+    ttl_security: int | None = None
+    """GTSM (RFC 5082): the peer is at most this many hops away; 1 means on the same link."""
+    multihop: int | None = None
+    """TTL of an external session; None: 1. Internal sessions use the system's TTL."""
+    role: Literal["peer", "client"] = "peer"
+    """``client``: a route reflector's client (RFC 4456)."""
+    graceful_restart_time: int = 120
+    """Restart Time we offer (RFC 4724); 0: do not offer graceful restart."""
+    restarting: bool = False
+    """This process took over from one before (R bit) whose state it restored. Cleared once End-of-RIB can be sent."""
+    forwarding_preserved: bool | None = None
+    """F bit of the first OPEN. None: as `restarting`, for forwarding is only as old as what was restored. A reflector
+    sets True: the forwarding its routes stand for is not its own and outlives it. After the first establishment it is
+    always true: this process never takes forwarding down because a session went."""
+    dynamic: bool = False
+    """Made for a connection that came in; goes with it."""
+    description: str = ""
+
+    @property
+    def internal(self) -> bool:
+        """Whether the session is known to be internal before the peer's OPEN arrives."""
+        return self.peer_as == self.local_as
