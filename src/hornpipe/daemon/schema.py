@@ -1,0 +1,147 @@
+"""The configuration file as frozen Structs: every section, key, default and bound of ``hornpipe.toml``.
+
+`hornpipe.daemon.config` reads a file into these and `hornpipe.daemon.settings` turns them into what the engine and the
+shells take. Descriptions and examples are data: they end up in error messages and in the example file's test.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hornpipe.vpn.spec import InstanceSpec, PortSpec
+
+AsNumber = Annotated[int, Meta(ge=1, le=4294967295, examples=[64512])]
+TcpPort = Annotated[int, Meta(ge=1, le=65535, examples=[179])]
+Seconds = Annotated[int, Meta(ge=0, le=65535, examples=[90])]
+Hops = Annotated[int, Meta(ge=1, le=255, examples=[1])]
+Vni = Annotated[int, Meta(ge=1, le=16777215, examples=[100])]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Bgp(Section, frozen=True, kw_only=True):
+    local_as: AsNumber
+    """Our AS number."""
+    local_address: Annotated[str, Meta(examples=["10.0.0.1", "eth0"])]
+    """The address sessions are made from, or the interface that has it."""
+    router_id: Annotated[str, Meta(examples=["10.0.0.1"])] | None = None
+    """BGP identifier and part of route distinguishers; default: local_address if that is IPv4."""
+    listen: bool = True
+    """Accept sessions; false: only connect."""
+    listen_address: Annotated[str, Meta(examples=["10.0.0.1"])] | None = None
+    """Default: all addresses."""
+    listen_port: TcpPort = 179
+    hold_time: Annotated[int, Meta(ge=0, le=65535, examples=[90])] = 90
+    """0: no keepalives; else at least 3 (RFC 4271 section 4.2)."""
+    rtc: bool = True
+    """Offer RT-Constraint (RFC 4684): peers send only what an instance here imports."""
+    stale_time: Seconds = 120
+    """Seconds the paths of a lost peer are still used, at least what the peer asked for; 0: not at all."""
+    graceful_restart_time: Annotated[int, Meta(ge=0, le=4095, examples=[120])] = 120
+    """RFC 4724: how long peers should keep our paths while we restart; 0: do not offer it."""
+
+
+class Peer(Section, frozen=True, kw_only=True):
+    address: Annotated[str, Meta(examples=["10.0.0.254"])]
+    remote_as: AsNumber | None = None
+    """Default: local_as (iBGP)."""
+    port: TcpPort = 179
+    local_address: Annotated[str, Meta(examples=["10.0.0.1", "eth0"])] | None = None
+    password: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
+    """TCP MD5 signature (RFC 2385)."""
+    passive: bool = False
+    """Never connect, wait for the peer."""
+    hold_time: Seconds | None = None
+    keepalive: Seconds | None = None
+    connect_retry: Annotated[int, Meta(ge=1, le=3600, examples=[5])] = 5
+    ttl_security: Hops | None = None
+    """RFC 5082: accept only packets from at most this many hops away."""
+    multihop: Hops | None = None
+    """TTL of an eBGP session's packets; default 1 for eBGP."""
+    families: tuple[str, ...] | None = None
+    """Default: l2vpn-evpn, and rtc if bgp.rtc; with a reflector all it reflects."""
+    description: str = ""
+
+
+class Client(Section, frozen=True, kw_only=True):
+    """One of `address` (a static client) and `prefix` (dynamic ones)."""
+
+    address: Annotated[str, Meta(examples=["10.0.0.2"])] | None = None
+    prefix: Annotated[str, Meta(examples=["10.0.0.0/24"])] | None = None
+    remote_as: AsNumber | None = None
+    limit: Annotated[int, Meta(ge=1, le=100000, examples=[100])] = 1000
+    """How many sessions at once a prefix may have."""
+    password: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
+    description: str = ""
+
+
+class Reflector(Section, frozen=True, kw_only=True):
+    cluster_id: Annotated[str, Meta(examples=["10.0.0.254"])] | None = None
+    """RFC 4456; default: router_id."""
+    clients: tuple[Client, ...] = ()
+    families: tuple[str, ...] | None = None
+    """Default: all families this program can relay."""
+
+
+class Vxlan(Section, frozen=True, kw_only=True):
+    local_address: Annotated[str, Meta(examples=["10.0.0.1", "eth0"])] | None = None
+    """The VTEP: where other hosts send encapsulated frames; default: bgp.local_address."""
+    port: TcpPort = 4789
+    mtu: Annotated[int, Meta(ge=1280, le=65535, examples=[9000])] | None = None
+    """MTU of the underlay; default: that of the interface which has the VTEP address."""
+    vni_range: tuple[Vni, Vni] = (16, 1048575)
+    """First and last VNI given to instances that name none."""
+
+
+class Mobility(Section, frozen=True, kw_only=True):
+    duplicate_moves: Annotated[int, Meta(ge=1, le=1000, examples=[5])] = 5
+    """This many moves within duplicate_time make a MAC a duplicate (RFC 7432 section 15.1)."""
+    duplicate_time: Annotated[int, Meta(ge=1, le=86400, examples=[180])] = 180
+
+
+class Api(Section, frozen=True, kw_only=True):
+    socket: Annotated[str, Meta(examples=["/run/hornpipe/hornpipe.sock"])] | None = None
+    """Default: hornpipe.sock in the runtime directory."""
+    socket_mode: Annotated[str, Meta(pattern="^0?[0-7]{3}$", examples=["0660"])] = "0660"
+    socket_group: str | None = None
+    """Default: the group hornpipe if there is one."""
+    listen: Annotated[str, Meta(examples=["127.0.0.1:8090"])] | None = None
+    """The same API on TCP; loopback only, since it has no access control. Default: off."""
+    bagpipe: bool | Annotated[str, Meta(examples=["127.0.0.1:8082"])] = False
+    """BaGPipe's REST API; true: on 127.0.0.1:8082. It has no access control."""
+
+
+class Dataplane(Section, frozen=True, kw_only=True):
+    driver: Literal["linux", "dummy"] = "linux"
+
+
+class Recorder(Section, frozen=True, kw_only=True):
+    file: Annotated[str, Meta(examples=["/var/lib/hornpipe/record"])] | None = None
+    """Everything the engine is told goes here, for `hornpipe replay FILE`. Default: off."""
+    limit_mb: Annotated[int, Meta(ge=1, le=100000, examples=[64])] = 64
+
+
+class Log(Section, frozen=True, kw_only=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "human", "logfmt", "json"] = "auto"
+    """auto: human on a terminal, else logfmt."""
+
+
+class Config(Section, frozen=True, kw_only=True):
+    bgp: Bgp
+    peers: tuple[Peer, ...] = ()
+    reflector: Reflector | None = None
+    vxlan: Vxlan = Vxlan()
+    mobility: Mobility = Mobility()
+    api: Api = Api()
+    dataplane: Dataplane = Dataplane()
+    recorder: Recorder = Recorder()
+    log: Log = Log()
+    instances: tuple[InstanceSpec, ...] = ()
+    """Instances and ports of the configuration: the source named ``config``."""
+    ports: tuple[PortSpec, ...] = ()

@@ -1,0 +1,178 @@
+"""From the configuration file's words to the engine's `Settings`: defaults filled in, interface names looked up."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+from hornpipe.bgp import family as families
+from hornpipe.bgp.session.config import PeerConfig
+from hornpipe.daemon import hostaddress, schema
+from hornpipe.daemon.configerror import ConfigError
+from hornpipe.engine.settings import ClientRange, Reflector, Settings
+from hornpipe.vpn.spec import SourceSpec
+
+CONFIG_SOURCE = "config"
+"""The source that owns the instances and ports of the configuration file."""
+
+RELAYED = (
+    families.EVPN,
+    families.RTC,
+    families.VPNV4,
+    families.VPNV6,
+    families.FLOWSPEC_VPNV4,
+    families.FLOWSPEC_VPNV6,
+    families.IPV4_LABELLED,
+    families.IPV6_LABELLED,
+    families.IPV4_UNICAST,
+    families.IPV6_UNICAST,
+)
+"""What a reflector offers unless told otherwise: every family of the NLRI table."""
+
+
+def build(config: schema.Config, file: str, resolve: Callable[[str], str] = hostaddress.resolve) -> Settings:
+    """`file` is for the messages of `ConfigError`."""
+    return _Builder(config, file, resolve).settings()
+
+
+class _Builder:
+    def __init__(self, config: schema.Config, file: str, resolve: Callable[[str], str]) -> None:
+        self.config, self.file, self._resolve = config, file, resolve
+        self.local_address = self.address("bgp.local_address", config.bgp.local_address)
+        self.router_id = config.bgp.router_id or self._router_id()
+
+    def address(self, key: str, text: str) -> str:
+        try:
+            return self._resolve(text)
+        except ValueError as error:
+            raise ConfigError(self.file, key, str(error), "an address, or an interface that has one") from error
+
+    def _router_id(self) -> str:
+        if ":" in self.local_address:
+            raise ConfigError(self.file, "bgp.router_id", "missing", "local_address is IPv6; for example 10.0.0.1")
+        return self.local_address
+
+    def settings(self) -> Settings:
+        config, bgp = self.config, self.config.bgp
+        vtep = config.vxlan.local_address
+        return Settings(
+            local_as=bgp.local_as,
+            router_id=self.router_id,
+            local_address=self.local_address,
+            vtep=self.local_address if vtep is None else self.address("vxlan.local_address", vtep),
+            vxlan_port=config.vxlan.port,
+            underlay_mtu=config.vxlan.mtu,
+            peers=(*self._peers(), *self._static_clients()),
+            listen=bgp.listen,
+            listen_address=() if bgp.listen_address is None else (bgp.listen_address,),
+            listen_port=bgp.listen_port,
+            reflector=self._reflector(),
+            rtc=bgp.rtc,
+            vni_range=config.vxlan.vni_range,
+            stale_time=float(bgp.stale_time),
+            duplicate_moves=config.mobility.duplicate_moves,
+            duplicate_time=float(config.mobility.duplicate_time),
+            sources=self._sources(),
+        )
+
+    def _peers(self) -> list[PeerConfig]:
+        return [self._peer(f"peers[{number}]", peer) for number, peer in enumerate(self.config.peers)]
+
+    def _peer(self, key: str, peer: schema.Peer) -> PeerConfig:
+        bgp = self.config.bgp
+        address = str(ipaddress.ip_address(peer.address))
+        return PeerConfig(
+            address=address,
+            port=peer.port,
+            local_address=self._source_for(address, f"{key}.local_address", peer.local_address),
+            local_as=bgp.local_as,
+            router_id=ipaddress.IPv4Address(self.router_id).packed,
+            peer_as=bgp.local_as if peer.remote_as is None else peer.remote_as,
+            families=self._families(f"{key}.families", peer.families),
+            hold_time=bgp.hold_time if peer.hold_time is None else peer.hold_time,
+            keepalive=None if peer.keepalive is None else float(peer.keepalive),
+            connect_retry=float(peer.connect_retry),
+            passive=peer.passive,
+            password=peer.password,
+            ttl_security=peer.ttl_security,
+            multihop=peer.multihop,
+            graceful_restart_time=bgp.graceful_restart_time,
+            description=peer.description,
+        )
+
+    def _source_for(self, peer: str, key: str, chosen: str | None) -> str | None:
+        """The address to connect from: as chosen, else ours if it is of the peer's IP version."""
+        if chosen is not None:
+            return self.address(key, chosen)
+        return self.local_address if (":" in peer) == (":" in self.local_address) else None
+
+    def _families(self, key: str, chosen: tuple[str, ...] | None) -> tuple[int, ...]:
+        if chosen is None:
+            usual = (families.EVPN, families.RTC) if self.config.reflector is None else self._relayed()
+            return tuple(family for family in usual if family != families.RTC or self.config.bgp.rtc)
+        return self._parse_families(key, chosen)
+
+    def _relayed(self) -> tuple[int, ...]:
+        reflector = self.config.reflector
+        if reflector is None or reflector.families is None:
+            return RELAYED
+        return self._parse_families("reflector.families", reflector.families)
+
+    def _parse_families(self, key: str, names: tuple[str, ...]) -> tuple[int, ...]:
+        parsed = []
+        for number, name in enumerate(names):
+            try:
+                parsed.append(families.parse(name))
+            except ValueError as error:
+                known = ", ".join(families.name(family) for family in RELAYED)
+                raise ConfigError(self.file, f"{key}[{number}]", str(error), f"known: {known}") from error
+            if parsed[-1] not in RELAYED:
+                known = ", ".join(families.name(family) for family in RELAYED)
+                raise ConfigError(self.file, f"{key}[{number}]", f"`{name}` cannot be carried", f"one of {known}")
+        return tuple(parsed)
+
+    def _static_clients(self) -> list[PeerConfig]:
+        reflector, bgp = self.config.reflector, self.config.bgp
+        return [
+            PeerConfig(
+                address=str(ipaddress.ip_address(client.address)),
+                local_as=bgp.local_as,
+                router_id=ipaddress.IPv4Address(self.router_id).packed,
+                peer_as=bgp.local_as if client.remote_as is None else client.remote_as,
+                families=self._families("reflector.families", None),
+                hold_time=bgp.hold_time,
+                passive=True,
+                password=client.password,
+                role="client",
+                graceful_restart_time=bgp.graceful_restart_time,
+                forwarding_preserved=True,
+                description=client.description,
+            )
+            for client in (reflector.clients if reflector is not None else ())
+            if client.address is not None
+        ]
+
+    def _reflector(self) -> Reflector | None:
+        reflector, bgp = self.config.reflector, self.config.bgp
+        if reflector is None:
+            return None
+        ranges = tuple(
+            ClientRange(
+                prefix=client.prefix,
+                remote_as=client.remote_as or 0,
+                limit=client.limit,
+                password=client.password,
+                families=self._families("reflector.families", None),
+                hold_time=bgp.hold_time,
+                graceful_restart_time=bgp.graceful_restart_time,
+                description=client.description,
+            )
+            for client in reflector.clients
+            if client.prefix is not None
+        )
+        return Reflector(cluster_id=reflector.cluster_id, clients=ranges)
+
+    def _sources(self) -> dict[str, SourceSpec]:
+        if not (self.config.instances or self.config.ports):
+            return {}
+        return {CONFIG_SOURCE: SourceSpec(instances=self.config.instances, ports=self.config.ports)}
