@@ -1,7 +1,8 @@
 """What the API uses of the engine, as a Protocol: these methods and no other.
 
 `hornpipe.engine.engine.Engine` satisfies it; the API's own tests satisfy it with an engine in memory, so that the two
-can be built and tested apart. All calls are synchronous and done in the daemon's loop: a handler asks, gets rows, answers.
+can be built and tested apart. All calls are synchronous and done in the daemon's loop: a handler asks, gets rows,
+answers.
 """
 
 from __future__ import annotations
