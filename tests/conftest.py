@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest_plugins = ["tests.lab.plugin"]  # finds a kernel for tests marked `netns` or `kernel`
+
 UNAVOIDABLE = "unavoidable:"
 
 

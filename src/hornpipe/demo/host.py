@@ -80,7 +80,8 @@ class Host:
         self.processes: list[Process] = []
         argv = ["unshare", "--mount", "--net", "--uts", "sh", "-c", HOLD, "hold", name]
         self._holder = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert self._holder.stdout is not None and self._holder.stderr is not None
+        assert self._holder.stdout is not None
+        assert self._holder.stderr is not None
         if self._holder.stdout.readline().strip() != b"ready":
             error = self._holder.stderr.read().decode(errors="replace")
             self._holder.wait()
@@ -211,8 +212,6 @@ def cable(a: Host, a_name: str, b: Host, b_name: str, *, mtu: int | None = None)
         raise CommandFailed(f"{' '.join(argv)}: {result.stderr.strip()}")
     a.ip(f"link set {a_name} up")
     b.ip(f"link set {b_name} up")
-
-
 
 
 def _commands(lines: str) -> str:
