@@ -1,0 +1,61 @@
+"""Routes that are prefixes: plain, labelled and VPN (RFC 4271 section 4.3, RFC 8277 section 2, RFC 4364, RFC 4659).
+
+One shape covers the three: a length in bits, a label of three bytes, a route distinguisher, a prefix in as few bytes as
+hold it. The key is the length of the prefix alone, the distinguisher if there is one, and the prefix with its host bits
+cleared; the label is the payload.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hornpipe.bgp.error import SessionReset
+
+_WITHDRAWN_LABEL: Final = b"\x80\x00\x00"
+"""RFC 8277 section 2.4: the compatibility value that stands for any label in a withdraw."""
+
+
+def split(data: bytes, width: int, labelled: bool, rd: bool) -> list[tuple[bytes, bytes]]:
+    """(key, label) of every route; `width` is 32 or 128."""
+    routes: list[tuple[bytes, bytes]] = []
+    position = 0
+    end = len(data)
+    fixed = (3 if labelled else 0) + (8 if rd else 0)
+    while position < end:
+        bits = data[position]
+        at = position + 1
+        after = at + (bits + 7) // 8
+        length = bits - 8 * fixed
+        if after > end or length < 0 or length > width:
+            # RFC 7606 section 5.3: either makes the whole field incorrect. RFC 4271 section 6.3 has its own subcode for
+            # the fields of IPv4, RFC 4760 section 7 names that of the attribute.
+            plain = not labelled and width == 32
+            raise SessionReset(3, 10 if plain else 9, b"", f"a route of {bits} bits in an NLRI field does not fit")
+        label = b""
+        if labelled:
+            # RFC 8277 section 2.2: without the multiple labels capability there is one label and its S bit is ignored.
+            label = data[at : at + 3]
+            at += 3
+        if rd:
+            key = bytes((length,)) + data[at : at + 8] + _masked(data[at + 8 : after], length)
+        else:
+            key = bytes((length,)) + _masked(data[at:after], length)
+        routes.append((key, label))
+        position = after
+    return routes
+
+
+def _masked(raw: bytes, length: int) -> bytes:
+    tail = length & 7
+    if not tail or not raw:
+        return raw
+    return raw[:-1] + bytes((raw[-1] & 0xFF00 >> tail & 0xFF,))
+
+
+def join(key: bytes, payload: bytes, rd: bool) -> bytes:
+    bits = key[0] + 8 * len(payload) + (64 if rd else 0)
+    return bits.to_bytes(1, "big") + payload + key[1:]
+
+
+def join_withdraw(key: bytes, labelled: bool, rd: bool) -> bytes:
+    return join(key, _WITHDRAWN_LABEL if labelled else b"", rd)
