@@ -81,6 +81,12 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def _noticed(task: asyncio.Task[None]) -> None:
+    """Its error is kept in `IntentKeeper.error` and raised to whoever still waits, perhaps nobody."""
+    if not task.cancelled():
+        task.exception()
+
+
 class IntentKeeper:
     """`commit` returns when all changes made before the call are on disk, and raises OSError if they could not be."""
 
@@ -109,6 +115,7 @@ class IntentKeeper:
         while self.saved_revision < wanted:
             if self._writing is None:
                 self._writing = asyncio.create_task(self._write())
+                self._writing.add_done_callback(_noticed)
             # shield: a client that goes away must not cancel the write others wait for.
             await asyncio.shield(self._writing)
 
