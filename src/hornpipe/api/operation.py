@@ -1,8 +1,8 @@
 """One row of the route table: a method and a path, what it takes, what it answers, and who uses it.
 
 The row is all there is to know of an operation: `server` dispatches by it, `openapi` describes it, docs/api.md lists
-it. Handlers are plain functions from a `Call` to a value, so they can be tested without HTTP; `server` is the only module
-that knows aiohttp's requests and responses.
+it. Handlers are plain functions from a `Call` to a value, so they can be tested without HTTP; `server` is the only
+module that knows aiohttp's requests and responses.
 """
 
 from __future__ import annotations

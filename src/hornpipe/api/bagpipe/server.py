@@ -1,0 +1,118 @@
+"""BaGPipe's URLs as an application of its own, for 127.0.0.1:8082.
+
+``/ping`` answers a number that is another one after each start: the OpenStack agent polls it and sends everything again
+when it changes. There is no access control, as there never was, which is why the application is not part of the unix
+socket's and is off by default.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from hornpipe.api.bagpipe import body, glass, refusal
+from hornpipe.api.bagpipe.ledger import Ledger
+from hornpipe.api.bagpipe.refusal import Refusal
+from hornpipe.api.context import Context
+
+LOG = logging.getLogger("hornpipe.bagpipe")
+
+BODY_LIMIT = 1 << 20
+GLASS = "looking-glass"
+
+
+def answer(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+class Server:
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.ledger = Ledger(context.engine)
+        self.sequence = b"%d" % uuid.uuid4().int  # 128 bits: more than JSON encoders of 64 bits take
+
+    async def handle(self, request: web.Request) -> web.Response:
+        first, *rest = [step for step in request.path.split("/") if step] or [""]
+        if first == GLASS:
+            return self.looking_glass(request, rest)
+        actions: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {
+            "": self.root,
+            "ping": self.ping,
+            "attach_localport": self.attach,
+            "detach_localport": self.detach,
+        }
+        if rest or first not in actions:
+            raise Refusal(404)
+        return await actions[first](request)
+
+    async def root(self, request: web.Request) -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            raise Refusal(405)
+        return answer({})
+
+    async def ping(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self.sequence, content_type="application/json")
+
+    async def attach(self, request: web.Request) -> web.Response:
+        if request.method != "POST":
+            return self.not_posted(request)
+        wanted = body.attachment(body.parse_json(await request.read()))
+        if wanted.ignored:
+            LOG.warning("%s: ignored, an evpn has no %s", wanted.endpoint.instance, ", ".join(wanted.ignored))
+        if self.ledger.attach(wanted, self.context.now()):
+            await self.context.changed()
+        return answer(None)
+
+    async def detach(self, request: web.Request) -> web.Response:
+        if request.method != "POST":
+            return self.not_posted(request)
+        self.ledger.detach(body.detachment(body.parse_json(await request.read())), self.context.now())
+        await self.context.changed()
+        return answer(None)
+
+    def not_posted(self, request: web.Request) -> web.Response:
+        if request.method in ("PUT", "DELETE"):
+            raise Refusal(405)
+        return answer({})
+
+    def looking_glass(self, request: web.Request, path: list[str]) -> web.Response:
+        if request.method not in ("GET", "HEAD"):
+            raise Refusal(405)
+        url = f"{request.scheme}://{request.host}/{GLASS}"
+        try:
+            return answer(glass.look(glass.Glass(self.context, url).root(), path, url))
+        except glass.Missing as missing:
+            raise Refusal(404, str(missing)) from missing
+
+
+@web.middleware
+async def refusals(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        origin = request.headers.get("Origin")
+        if origin is not None and request.method != "GET" and urlsplit(origin).netloc != request.host:
+            raise Refusal(400, f"asked by a page of {origin}")
+        return await handler(request)
+    except Refusal as error:
+        failure = error
+    except web.HTTPRequestEntityTooLarge:
+        failure = Refusal(413)
+    except web.HTTPException:
+        raise
+    except Exception:
+        LOG.exception("bagpipe.failed %s %s", request.method, request.path)
+        failure = Refusal(500, "a fault of the daemon; its log says more")
+    content, content_type = refusal.render(failure, request.headers.get("Accept", ""), request.method)
+    return web.Response(status=failure.status, body=content, headers={"Content-Type": content_type})
+
+
+def make_bagpipe_app(context: Context) -> web.Application:
+    app = web.Application(middlewares=[refusals], client_max_size=BODY_LIMIT)
+    app.router.add_route("*", "/{path:.*}", Server(context).handle)
+    return app
