@@ -48,7 +48,7 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     graceful_restart_time: int = 120
     """Restart Time we offer (RFC 4724); 0: do not offer graceful restart."""
     restarting: bool = False
-    """This process took over from one before (R bit) whose state it restored. Cleared once End-of-RIB can be sent."""
+    """This process took over from one before whose state it restored (R bit, until the first establishment)."""
     forwarding_preserved: bool | None = None
     """F bit of the first OPEN. None: as `restarting`, for forwarding is only as old as what was restored. A reflector
     sets True: the forwarding its routes stand for is not its own and outlives it. After the first establishment it is
