@@ -1,0 +1,51 @@
+"""A stream of echo requests that counts what was lost, and for how long nothing came back."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from typing import NamedTuple
+
+from hornpipe.demo.host import Host
+
+REPLY = re.compile(r"^\[(?P<at>[0-9.]+)\] .*icmp_seq=(?P<sequence>\d+) ttl=", re.MULTILINE)
+SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received")
+
+
+class Loss(NamedTuple):
+    sent: int
+    received: int
+    outage: float
+    """The longest time between two replies that followed each other, less the sending interval: seconds."""
+
+    @property
+    def lost(self) -> int:
+        return self.sent - self.received
+
+
+class Flood:
+    """Pings every `interval` seconds from construction until `stop`."""
+
+    def __init__(self, host: Host, address: str, netns: str | None = None, interval: float = 0.005) -> None:
+        self.interval = interval
+        command = ["ping", "-n", "-D", "-i", f"{interval:g}", "-W", "1", address]
+        self._ping = host.popen(*command, netns=netns)
+
+    def stop(self) -> Loss:
+        self._ping.send_signal(signal.SIGINT)
+        try:
+            output, _ = self._ping.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._ping.kill()
+            output, _ = self._ping.communicate()
+        summary = SUMMARY.search(output)
+        if summary is None:
+            raise AssertionError(f"ping did not count: {output[-2000:]}")
+        replies = [float(match["at"]) for match in REPLY.finditer(output)]
+        pauses = [after - before for before, after in zip(replies, replies[1:], strict=False)]
+        sent, received = int(summary[1]), int(summary[2])
+        if replies and received == sent - 1:  # the last request's reply was on its way when we stopped
+            last = [int(match["sequence"]) for match in REPLY.finditer(output)][-1]
+            sent -= last < sent
+        return Loss(sent, received, max(0.0, max(pauses, default=0.0) - self.interval))

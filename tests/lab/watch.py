@@ -1,0 +1,136 @@
+"""A netlink watcher: what happened to a host's links, neighbours and forwarding entries, and exactly when.
+
+`ip monitor` prints text some time later; this keeps (monotonic time, event) for each notification, so a test can state
+that no entry was deleted and added again, and a benchmark can time one entry. The socket lives in the host's namespace,
+the reader is a thread here.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from typing import NamedTuple
+
+from hornpipe.demo.host import Host
+
+RTM_NEWLINK, RTM_DELLINK, RTM_NEWNEIGH, RTM_DELNEIGH = 16, 17, 28, 29
+NAMES = {RTM_NEWLINK: "new link", RTM_DELLINK: "del link", RTM_NEWNEIGH: "new", RTM_DELNEIGH: "del"}
+GROUP_LINK, GROUP_NEIGH = 1, 1 << 2
+AF_BRIDGE = 7
+NDA_DST, NDA_LLADDR = 1, 2
+IFLA_IFNAME = 3
+NTF_SELF, NTF_EXT_LEARNED = 0x02, 0x10
+SO_RCVBUFFORCE = 33
+
+
+class Event(NamedTuple):
+    at: float
+    """Monotonic seconds."""
+    what: str
+    """`new`, `del` (of a neighbour or forwarding entry), `new link`, `del link`."""
+    kind: str
+    """`fdb` (a bridge's entry), `vtep` (the VXLAN device's own entry), `neigh` or `link`."""
+    ifindex: int
+    key: str
+    """MAC of a forwarding entry, IP of a neighbour, name of a link."""
+    value: str
+    """Remote VTEP of a `vtep`, MAC of a `neigh`."""
+    state: int = 0
+    flags: int = 0
+
+
+def attributes(data: bytes, position: int) -> dict[int, bytes]:
+    found = {}
+    while position + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, position)
+        if length < 4:
+            break
+        found[kind & 0x3FFF] = data[position + 4 : position + length]
+        position += length + 3 & ~3
+    return found
+
+
+def address(packed: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed) if packed else ""
+
+
+def parse(kind: int, body: bytes, at: float) -> Event:
+    if kind in (RTM_NEWLINK, RTM_DELLINK):
+        ifindex = struct.unpack_from("=i", body, 4)[0]
+        name = attributes(body, 16).get(IFLA_IFNAME, b"").rstrip(b"\0").decode()
+        return Event(at, NAMES[kind], "link", ifindex, name, "")
+    family, ifindex, state, flags, _type = struct.unpack_from("=B3xiHBB", body)
+    found = attributes(body, 12)
+    dst, lladdr = address(found.get(NDA_DST, b"")), found.get(NDA_LLADDR, b"").hex(":")
+    if family == AF_BRIDGE:
+        return Event(at, NAMES[kind], "vtep" if dst else "fdb", ifindex, lladdr, dst, state, flags)
+    return Event(at, NAMES[kind], "neigh", ifindex, dst, lladdr, state, flags)
+
+
+class Watch:
+    """Records from construction until `stop`."""
+
+    def __init__(self, host: Host, groups: int = GROUP_LINK | GROUP_NEIGH) -> None:
+        self.events: list[Event] = []
+        self.overruns = 0
+        self._over = threading.Event()
+        self._socket = host.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+        self._socket.bind((0, groups))
+        self._socket.settimeout(0.1)
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while not self._over.is_set():
+            try:
+                data = self._socket.recv(1 << 18)
+            except TimeoutError:
+                continue
+            except OSError:  # ENOBUFS: the kernel had to drop some
+                self.overruns += 1
+                continue
+            at = time.monotonic()
+            position = 0
+            with self._changed:
+                while position + 16 <= len(data):
+                    length, kind = struct.unpack_from("=IH", data, position)
+                    if kind in NAMES:
+                        self.events.append(parse(kind, data[position + 16 : position + length], at))
+                    position += length + 3 & ~3
+                self._changed.notify_all()
+
+    def mark(self) -> int:
+        """The place in `events` that has been reached."""
+        return len(self.events)
+
+    def since(self, mark: int = 0, **wanted: object) -> list[Event]:
+        """Events from `mark` on whose fields have the wanted values."""
+        return [e for e in self.events[mark:] if all(getattr(e, field) == value for field, value in wanted.items())]
+
+    def wait_for(self, mark: int, limit: float, **wanted: object) -> Event:
+        """The first such event from `mark` on, woken by its arrival."""
+        end = time.monotonic() + limit
+        with self._changed:
+            while not (found := self.since(mark, **wanted)):
+                if not self._changed.wait(end - time.monotonic()) and time.monotonic() > end:
+                    raise AssertionError(f"no event {wanted} within {limit:g} s; seen: {self.events[mark:][-20:]}")
+            return found[0]
+
+    def stop(self) -> list[Event]:
+        time.sleep(0.05)  # what the kernel has queued is still read
+        self._over.set()
+        self._thread.join()
+        self._socket.close()
+        assert not self.overruns, "the watcher lost events"
+        return self.events
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if not self._over.is_set():
+            self.stop()
