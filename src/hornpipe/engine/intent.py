@@ -8,19 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
+from hornpipe.vpn.allocate import Identifier
 from hornpipe.vpn.spec import InstanceSpec, SourceSpec
 
 VERSION = 1
-
-
-class Identifier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The numbers of one broadcast domain."""
-
-    id: int
-    rd: int
-    """The number in ``router-id:n``."""
-    vni: int = 0
-    """0: given by the specification, not allocated."""
 
 
 class Sequence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

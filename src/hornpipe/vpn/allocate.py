@@ -1,0 +1,167 @@
+"""The numbers of broadcast domains: importer ids, RD numbers and VNIs, stable across restarts.
+
+`Identifiers` keeps one row a domain, restored from the intent before anything is allocated. A number that was given back
+is used again last, so that a late packet or route of the old owner does not meet a new one (RDs live on in other
+speakers' tables for as long as a withdraw travels).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from hornpipe.vpn.spec import Refused
+
+
+class Identifier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The numbers of one broadcast domain, as the intent keeps them."""
+
+    id: int
+    rd: int
+    """The number in ``router-id:n``."""
+    vni: int = 0
+    """0: given by the specification, not allocated."""
+
+
+class Numbers:
+    """Integers from `first` to `last`; freed ones are reused oldest first, once the fresh ones have run out."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+        self._next = first
+        self._used: set[int] = set()
+        self._freed: deque[int] = deque()
+
+    def __len__(self) -> int:
+        return len(self._used)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._used
+
+    def _candidates(self) -> Iterator[int]:
+        while self._next <= self.last:
+            self._next += 1
+            yield self._next - 1
+        for _ in range(len(self._freed)):
+            yield self._freed.popleft()
+
+    def take(self, avoid: Mapping[int, object] | None = None) -> int | None:
+        """A free number that is not in `avoid`; None if there is none."""
+        skipped: list[int] = []
+        found = None
+        for number in self._candidates():
+            if number in self._used:
+                continue
+            if avoid and number in avoid:
+                skipped.append(number)
+                continue
+            found = number
+            self._used.add(number)
+            break
+        self._freed.extend(skipped)
+        return found
+
+    def claim(self, number: int) -> bool:
+        """Takes this very number; False if it is in use."""
+        if number in self._used:
+            return False
+        self._used.add(number)
+        return True
+
+    def release(self, number: int) -> None:
+        if number in self._used:
+            self._used.discard(number)
+            if self.first <= number < self._next:
+                self._freed.append(number)
+
+
+class Identifiers:
+    """Rows by domain key. `vnis` maps every VNI in use, given or allocated, to its domain."""
+
+    def __init__(self, vni_range: tuple[int, int]) -> None:
+        self._ids = Numbers(1, 0x7FFFFFFF)
+        self._rds = Numbers(1, 65535)
+        self._vnis = Numbers(*vni_range)
+        self.rows: dict[str, Identifier] = {}
+        self.vnis: dict[int, str] = {}
+        self._given: dict[str, int] = {}
+        """Domain -> the VNI its specification gives."""
+
+    def restore(self, rows: Mapping[str, Identifier]) -> None:
+        """Rows of an intent, before any domain exists. Their VNIs are reserved until `settle`."""
+        for domain, row in rows.items():
+            if self._ids.claim(row.id) and self._rds.claim(row.rd):
+                if row.vni and not (row.vni not in self.vnis and self._vnis.claim(row.vni)):
+                    row = msgspec.structs.replace(row, vni=0)
+                self.rows[domain] = row
+                if row.vni:
+                    self.vnis[row.vni] = domain
+
+    def settle(self, domains: Mapping[str, object]) -> None:
+        """Forgets restored rows of domains that do not exist."""
+        for domain in [domain for domain in self.rows if domain not in domains]:
+            self.release(domain)
+
+    def check_capacity(self, more: int) -> None:
+        """Refuses what `acquire` would refuse in the middle."""
+        if more > 0 and len(self._rds) + more > 65535:
+            raise Refused("instances", "all 65535 automatic route distinguishers are in use", kind="busy")
+        if more > 0 and len(self._vnis) + more > self._vnis.last - self._vnis.first + 1:
+            raise Refused("instances", "the range of VNIs is used up", "widen vxlan.vni_range", "busy")
+
+    def acquire(self, domain: str, given_vni: int) -> tuple[Identifier, int]:
+        """The row and the VNI in force. The caller has made sure that `given_vni` is free or the domain's own."""
+        row = self.rows.get(domain)
+        if row is None:
+            number, rd = self._ids.take(), self._rds.take()
+            if number is None or rd is None:
+                raise Refused("instances", "all 65535 automatic route distinguishers are in use", kind="busy")
+            row = self.rows[domain] = Identifier(id=number, rd=rd)
+        if given_vni:
+            if row.vni:
+                self._drop_vni(row.vni)
+                row = self.rows[domain] = msgspec.structs.replace(row, vni=0)
+            if self._given.get(domain) != given_vni:
+                self._forget_given(domain)
+                self._given[domain] = given_vni
+            self.vnis[given_vni] = domain
+            return row, given_vni
+        if not row.vni:
+            self._forget_given(domain)
+            vni = self._vnis.take(self.vnis)
+            if vni is None:
+                raise Refused("vni", "the VNI range is used up", "widen vxlan.vni_range", "busy")
+            row = self.rows[domain] = msgspec.structs.replace(row, vni=vni)
+            self.vnis[vni] = domain
+        return row, row.vni
+
+    def _forget_given(self, domain: str) -> None:
+        vni = self._given.pop(domain, 0)
+        if self.vnis.get(vni) == domain:
+            del self.vnis[vni]
+
+    def _drop_vni(self, vni: int) -> None:
+        self._vnis.release(vni)
+        self.vnis.pop(vni, None)
+
+    def rename(self, old: str, new: str) -> None:
+        """A domain got another key (its RTs are the key) and stays the same domain."""
+        if old in self.rows and new not in self.rows:
+            row = self.rows[new] = self.rows.pop(old)
+            if old in self._given:
+                self._given[new] = self._given.pop(old)
+            for vni in (row.vni, self._given.get(new, 0)):
+                if self.vnis.get(vni) == old:
+                    self.vnis[vni] = new
+
+    def release(self, domain: str) -> None:
+        row = self.rows.pop(domain, None)
+        if row is None:
+            return
+        self._ids.release(row.id)
+        self._rds.release(row.rd)
+        if row.vni:
+            self._vnis.release(row.vni)
+        self._forget_given(domain)

@@ -1,0 +1,161 @@
+"""What an instance wants of the kernel: a bridge, a VXLAN device, its ports, a gateway, and four views of bulk entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from hornpipe.forwarding.bulk import TableState
+from hornpipe.forwarding.entry import Bridge, Gateway, NetnsPort, Port, Vxlan
+from hornpipe.forwarding.state import Forwarding
+from hornpipe.vpn.check import CheckedPort
+from hornpipe.vpn.desired import PortId
+from hornpipe.vpn.tables import FdbTable, FloodTable, LocalTable, NeighTable
+
+if TYPE_CHECKING:
+    from hornpipe.vpn.instance import Instance
+
+
+class Devices:
+    """`start` and `close` are for good; `update` follows a change of the instance's terms."""
+
+    def __init__(self, instance: Instance, forwarding: Forwarding) -> None:
+        self.instance = instance
+        self.forwarding = forwarding
+        self.bridge = self.vxlan = ""
+        self.ports: dict[PortId, CheckedPort] = {}
+        self._states: tuple[TableState, ...] = ()
+
+    @property
+    def started(self) -> bool:
+        return bool(self._states)
+
+    @property
+    def mtu(self) -> int | None:
+        """None: the driver follows the underlay."""
+        return self.instance.domain.mtu or self.instance.around.instance_mtu
+
+    def start(self) -> None:
+        """Names follow from the VNI, so that whoever looks at the host knows what a device is for."""
+        instance = self.instance
+        self.bridge = instance.domain.bridge or f"hp-br{instance.vni}"
+        self.vxlan = f"hp-vx{instance.vni}"
+        self._set()
+        add = self.forwarding.add_table
+        self._states = (
+            add(FdbTable(instance, self.vxlan)),
+            add(NeighTable(instance, self.bridge)),
+            add(FloodTable(instance, self.vxlan)),
+            add(LocalTable(instance, self.bridge)),
+        )
+        self._fdb, self._neigh, self._flood, self._local = self._states
+        for port, checked in self.ports.items():
+            self.port(port, checked)
+
+    def close(self) -> None:
+        for state in self._states:
+            self.forwarding.drop_table(state.table)
+        self._states = ()
+        for checked in self.ports.values():
+            self.forwarding.remove(("port", checked.interface))
+        self.forwarding.remove(("gateway", self.bridge))
+        self.forwarding.remove(("vxlan", self.vxlan))
+        self.forwarding.remove(("bridge", self.bridge))
+
+    def update(self) -> None:
+        """Call `close` before and `start` after instead where VNI or bridge are other ones."""
+        self._set()
+        for state in self._states:
+            state.instance = state.table.instance = self.instance.key  # type: ignore[misc]
+        for port, checked in self.ports.items():
+            self.port(port, checked)
+
+    def _set(self) -> None:
+        instance, domain, around = self.instance, self.instance.domain, self.instance.around
+        self.forwarding.set(
+            Bridge(
+                name=self.bridge,
+                instance=instance.key,
+                mtu=None if domain.bridge else self.mtu,
+                mac=None if domain.bridge else domain.gateway_mac or None,
+                owned=not domain.bridge,
+            )
+        )
+        self.forwarding.set(
+            Vxlan(
+                name=self.vxlan,
+                instance=instance.key,
+                vni=instance.vni,
+                local=around.vtep,
+                bridge=self.bridge,
+                dstport=around.vxlan_port,
+                mtu=self.mtu,
+                suppress=domain.arp_suppression,
+            )
+        )
+        if domain.gateways:
+            self.forwarding.set(
+                Gateway(
+                    bridge=self.bridge,
+                    instance=instance.key,
+                    addresses=domain.gateways,
+                    mac=domain.gateway_mac if not domain.bridge else None,
+                )
+            )
+        else:
+            self.forwarding.remove(("gateway", self.bridge))
+
+    def port(self, port: PortId, checked: CheckedPort) -> None:
+        old = self.ports.get(port)
+        if old is not None and old.interface != checked.interface:
+            self.forwarding.remove(("port", old.interface))
+        self.ports[port] = checked
+        spec = checked.spec
+        learn = spec.learn or bool(self.instance.domain.bridge)
+        if checked.netns:
+            self.forwarding.set(
+                NetnsPort(
+                    name=checked.interface,
+                    netns=checked.netns,
+                    inside=spec.netns_interface,
+                    mac=checked.endpoints[0].mac,
+                    bridge=self.bridge,
+                    instance=self.instance.key,
+                    addresses=checked.inside,
+                    gateways=checked.gateways,
+                    mtu=spec.mtu or self.mtu,
+                    learn=learn,
+                )
+            )
+        else:
+            self.forwarding.set(
+                Port(
+                    interface=checked.interface,
+                    bridge=self.bridge,
+                    instance=self.instance.key,
+                    learn=learn,
+                    mtu=spec.mtu,
+                )
+            )
+
+    def unport(self, port: PortId) -> None:
+        self.forwarding.remove(("port", self.ports.pop(port).interface))
+
+    # ---- bulk entries
+
+    def touch_remote(self, macs: Iterable[bytes], ips: Iterable[bytes]) -> None:
+        self._fdb.touch_keys(macs)
+        self._neigh.touch_keys(ips)
+
+    def touch_mac(self, mac: bytes) -> None:
+        """A station came or went: both sides of the bridge are concerned."""
+        if self._states:
+            self._local.touch(mac)
+            self._fdb.touch(mac)
+
+    def touch_ip(self, ip: bytes) -> None:
+        if self._states:
+            self._neigh.touch(ip)
+
+    def touch_flood(self, key: bytes) -> None:
+        self._flood.touch(key)

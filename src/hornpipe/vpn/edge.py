@@ -1,0 +1,303 @@
+"""The provider edge: all instances of this host, between the desired state, the RIB and forwarding.
+
+`change` is the only way desired state comes in: planned as a whole, then carried out in an order that never leaves two
+instances with one VNI or a MAC at two ports. `run` is the only way routes come in: keys the RIB marked, in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import Protocol
+
+import msgspec
+
+from hornpipe.bgp.family import EVPN
+from hornpipe.forwarding.state import Forwarding
+from hornpipe.net.mac import Mac
+from hornpipe.net.rd import RouteDistinguisher
+from hornpipe.rib.path import Path
+from hornpipe.vpn.allocate import Identifiers
+from hornpipe.vpn.check import CheckedPort
+from hornpipe.vpn.desired import Change, Desired, Plan, PortId
+from hornpipe.vpn.domain import Domain
+from hornpipe.vpn.instance import Instance
+from hornpipe.vpn.origin import LocalRoutes
+from hornpipe.vpn.station import Station
+
+
+class Routes(LocalRoutes, Protocol):
+    """The RIB as this layer uses it."""
+
+    def set_imports(self, importer: int, family: int, route_targets: frozenset[bytes]) -> None: ...
+    def take_imports(self, budget: int) -> list[tuple[int, int, bytes]]: ...
+    def best(self, family: int, key: bytes) -> Path | None: ...
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the configuration says that matters here."""
+
+    router_id: bytes
+    vtep: bytes
+    vxlan_port: int = 4789
+    underlay_mtu: int | None = None
+    vni_range: tuple[int, int] = (16, 16777215)
+    duplicate_moves: int = 5
+    duplicate_time: float = 180.0
+    duplicate_recovery: float = 540.0
+
+
+OVERHEAD = {4: 50, 16: 70}
+"""Outer Ethernet, IP, UDP and VXLAN headers (RFC 7348 section 5), by length of the VTEP address."""
+
+
+class Surroundings:
+    """What the edge lends its instances."""
+
+    def __init__(self, terms: Terms, routes: Routes, forwarding: Forwarding, notify: Callable[[str, str, str], None]):
+        self.terms = terms
+        self.routes = routes
+        self.forwarding = forwarding
+        self.notify = notify
+        """(kind, subject, text) of an event."""
+        self.links: set[str] = set()
+        """Interfaces that exist."""
+        self.restored: dict[tuple[str, bytes], tuple[int, bool]] = {}
+        """(domain, MAC) -> (sequence, was elsewhere) of the intent, until the station comes."""
+        self.revision = 0
+        """Counts changes of what the intent keeps of this layer."""
+        self.ports: dict[PortId, CheckedPort] = {}
+        self._best = routes.best
+
+    def best(self, key: bytes) -> Path | None:
+        return self._best(EVPN, key)
+
+    @property
+    def vtep(self) -> bytes:
+        return self.terms.vtep
+
+    @property
+    def vxlan_port(self) -> int:
+        return self.terms.vxlan_port
+
+    @property
+    def duplicate_moves(self) -> int:
+        return self.terms.duplicate_moves
+
+    @property
+    def duplicate_time(self) -> float:
+        return self.terms.duplicate_time
+
+    @property
+    def instance_mtu(self) -> int | None:
+        """None: the kernel knows better."""
+        return self.terms.underlay_mtu - OVERHEAD[len(self.vtep)] if self.terms.underlay_mtu else None
+
+    def remember(self) -> None:
+        self.revision += 1
+
+    def is_up(self, checked: CheckedPort, bridge: str) -> bool:
+        """We make a namespace's veth ourselves, so it is as good as there; so is our own bridge."""
+        return (bool(checked.netns) or checked.interface in self.links) and (not bridge or bridge in self.links)
+
+    def learns(self, port: PortId) -> bool:
+        checked = self.ports.get(port)
+        return checked is not None and checked.spec.learn
+
+
+class Edge:
+    def __init__(self, terms: Terms, routes: Routes, forwarding: Forwarding, notify: Callable[[str, str, str], None]):
+        self.around = Surroundings(terms, routes, forwarding, notify)
+        self.desired = Desired()
+        self.around.ports = self.desired.ports
+        self.identifiers = Identifiers(terms.vni_range)
+        self.instances: dict[str, Instance] = {}
+        """By domain key."""
+        self._by_id: dict[int, Instance] = {}
+        self._tokens = 0
+
+    def instance(self, name: str) -> Instance | None:
+        """By any of its names, or by its domain's key."""
+        definition = self.desired.definitions.get(name)
+        return self.instances.get(definition.current.domain if definition is not None else name)
+
+    # ---- desired state
+
+    def change(self, change: Change, now: float) -> list[str]:
+        """All or nothing: `Refused` before anything is done. Returns what differs now."""
+        plan = self.desired.plan(change, self.identifiers.vnis)
+        self._check_capacity(plan)
+        changed = self._describe(plan)
+        self._carry_out(plan, now)
+        return changed
+
+    def _check_capacity(self, plan: Plan) -> None:
+        fresh = [key for key, domain in plan.domains.items() if domain is not None and key not in self.instances]
+        going = [key for key, domain in plan.domains.items() if domain is None]
+        self.identifiers.check_capacity(len(fresh) - len(going))
+
+    def _describe(self, plan: Plan) -> list[str]:
+        changed: list[str] = []
+        for name, after in sorted(plan.definitions.items()):
+            before = self.desired.definitions.get(name)
+            if (before.current if before else None) != (after.current if after else None):
+                changed.append(f"instance {name}")
+        for port in sorted(plan.leaving.keys() | plan.entering.keys()):
+            if plan.leaving.get(port) != plan.entering.get(port):
+                changed.append(f"port {port[1]}")
+        return changed
+
+    def _carry_out(self, plan: Plan, now: float) -> None:
+        kept = self._take_out(plan)
+        self.desired.commit(plan)
+        for old, new in plan.renamed.items():
+            self._rename(old, new)
+        for key, domain in plan.domains.items():
+            if domain is None and key in self.instances:
+                self._close(key)
+        self._set_domains({key: domain for key, domain in plan.domains.items() if domain is not None}, now)
+        for port, (domain, checked) in plan.entering.items():
+            self.instances[domain].attach(port, checked, now, kept.get(domain, {}))
+        for domain, stations in kept.items():
+            if domain in self.instances:
+                self.instances[domain].retire(stations.values())
+
+    def _take_out(self, plan: Plan) -> dict[str, dict[bytes, Station]]:
+        """Ports and stations that leave, first; returns the stations by (new) domain, for ports that take them over."""
+        kept: dict[str, dict[bytes, Station]] = {}
+        for port, (domain, _) in plan.leaving.items():
+            after = plan.renamed.get(domain, domain)
+            into, checked = plan.entering.get(port, ("", None))
+            instance = self.instances[domain]
+            left = instance.shrink(port, checked if into == after else None)
+            kept.setdefault(after, {}).update(left)
+        return kept
+
+    def _rename(self, old: str, new: str) -> None:
+        self.identifiers.rename(old, new)
+        self.instances[new] = self.instances.pop(old)
+
+    def _close(self, key: str) -> None:
+        instance = self.instances.pop(key)
+        instance.close()
+        del self._by_id[instance.id]
+        self.around.routes.set_imports(instance.id, EVPN, frozenset())
+        self.identifiers.release(key)
+
+    def _set_domains(self, domains: dict[str, Domain], now: float) -> None:
+        numbers: dict[str, tuple[int, bytes, int]] = {}
+        for key, domain in sorted(domains.items(), key=lambda item: (not item[1].vni, item[0])):
+            row, vni = self.identifiers.acquire(key, domain.vni)
+            rd = domain.rd or bytes(RouteDistinguisher.from_address(self.around.terms.router_id, row.rd))
+            numbers[key] = (row.id, rd, vni)
+        for key, (_, _, vni) in numbers.items():
+            instance = self.instances.get(key)
+            if instance is not None and (instance.vni, instance.domain.bridge) != (vni, domains[key].bridge):
+                instance.devices.close()
+        for key, (number, rd, vni) in numbers.items():
+            self._set_domain(key, domains[key], number, rd, vni, now)
+
+    def _set_domain(self, key: str, domain: Domain, number: int, rd: bytes, vni: int, now: float) -> None:
+        instance = self.instances.get(key)
+        if instance is None:
+            self._tokens += 1
+            instance = Instance(domain, number, rd, vni, self.around, self._tokens)
+            self.instances[key] = self._by_id[number] = instance
+            instance.start(now)
+            self.around.routes.set_imports(number, EVPN, domain.import_rts)
+            return
+        imports, was = instance.domain.import_rts, instance.vni
+        if (imports, was) != (domain.import_rts, vni):
+            self._tokens += 1
+        token = self._tokens if (imports, was) != (domain.import_rts, vni) else instance.token
+        instance.update(domain, rd, vni, token, now)
+        if imports != domain.import_rts:
+            self.around.routes.set_imports(number, EVPN, domain.import_rts)
+        elif was != vni:
+            instance.reread(now)
+
+    # ---- routes
+
+    def run(self, budget: int, now: float) -> int:
+        """Takes up to `budget` changed keys from the RIB; returns how many there were."""
+        dirty = self.around.routes.take_imports(budget)
+        concerned: dict[int, list[bytes]] = {}
+        for importer, _, key in dirty:
+            try:
+                concerned[importer].append(key)
+            except KeyError:
+                concerned[importer] = [key]
+        for importer, keys in concerned.items():
+            instance = self._by_id.get(importer)
+            if instance is not None:
+                instance.take(keys, now)
+        return len(dirty)
+
+    # ---- kernel
+
+    def links_changed(self, changes: Iterable[tuple[str, bool]], now: float) -> None:
+        for name, present in changes:
+            if (name in self.around.links) == present:
+                continue
+            if present:
+                self.around.links.add(name)
+            else:
+                self.around.links.discard(name)
+            port = self.desired.interfaces.get(name)
+            if port is not None:
+                self.instances[self.desired.domain_of(port)].link(port, self.desired.ports[port], now)
+            for instance in self.instances.values():
+                if instance.domain.bridge == name:
+                    instance.bridge_changed(now)
+
+    def kernel_macs(self, changes: Iterable[tuple[str, str, bytes, bool]], now: float) -> None:
+        by_bridge = {instance.devices.bridge: instance for instance in self.instances.values()}
+        for bridge, port, mac, present in changes:
+            instance = by_bridge.get(bridge)
+            if instance is not None and port != instance.devices.vxlan:
+                instance.learn(port, bytes(mac), present, now)
+
+    # ---- time
+
+    def next_deadline(self) -> float:
+        recovery = self.around.terms.duplicate_recovery
+        if not recovery:
+            return inf
+        frozen = [since for instance in self.instances.values() if instance.moves for since in instance.duplicates().values()]
+        return min(frozen) + recovery if frozen else inf
+
+    def tick(self, now: float) -> None:
+        recovery = self.around.terms.duplicate_recovery
+        for instance in self.instances.values() if recovery else ():
+            for mac, since in instance.duplicates().items() if instance.moves else ():
+                if since + recovery <= now:
+                    self._recover(instance, mac, "recovery time is over", now)
+
+    def clear_duplicate(self, name: str, mac: bytes, now: float) -> bool:
+        instance = self.instance(name)
+        return instance is not None and self._recover(instance, mac, "cleared by command", now)
+
+    def _recover(self, instance: Instance, mac: bytes, why: str, now: float) -> bool:
+        if not instance.clear(mac, why):
+            return False
+        station = instance.stations.get(mac)
+        if station is not None:
+            instance.judge(station, now)
+        return True
+
+    def settle(self, now: float) -> None:
+        """The peers have said what they have."""
+        self.around.restored.clear()
+        for instance in self.instances.values():
+            instance.settle(now)
+
+    # ---- intent
+
+    def sequences(self) -> list[tuple[str, str, int, bool]]:
+        """(domain, MAC, sequence, is elsewhere) of stations that are not in the initial state."""
+        return [
+            (key, str(Mac(station.mac)), station.sequence, station.up and not station.here)
+            for key, instance in sorted(self.instances.items())
+            for station in instance.stations.values()
+            if not station.learnt and (station.sequence or (station.up and not station.here))
+        ]

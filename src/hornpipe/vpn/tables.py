@@ -1,0 +1,110 @@
+"""Bulk forwarding entries as views: the dataplane asks for a key's value when it makes a batch, nothing is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from hornpipe.forwarding.table import FdbValue, NeighValue
+
+if TYPE_CHECKING:
+    from hornpipe.vpn.instance import Instance
+
+
+class FdbTable:
+    """Remote MACs on the VXLAN device."""
+
+    kind: Literal["fdb"] = "fdb"
+
+    def __init__(self, instance: Instance, device: str) -> None:
+        self.of = instance
+        self.device = device
+        self.instance = instance.key
+
+    def wanted(self, key: bytes) -> FdbValue | None:
+        of = self.of
+        if of.stations:
+            station = of.stations.get(key)
+            if station is not None and (station.here or station.gateway):
+                return None
+        remote = of.imported.station(key)
+        return remote.value(of) if remote is not None else None
+
+    def keys(self) -> Iterable[bytes]:
+        return list(self.of.imported.macs)
+
+    def __len__(self) -> int:
+        return len(self.of.imported.macs)
+
+
+class NeighTable:
+    """Remote IPs on the bridge: what ARP and ND suppression answers from (RFC 9161), and what a gateway resolves by."""
+
+    kind: Literal["neigh"] = "neigh"
+
+    def __init__(self, instance: Instance, device: str) -> None:
+        self.of = instance
+        self.device = device
+        self.instance = instance.key
+
+    def wanted(self, key: bytes) -> NeighValue | None:
+        of = self.of
+        if of.addresses and of.holds(key):
+            return None
+        found = of.imported.neighbour(key)
+        if found is None:
+            return None
+        mac, remote = found
+        station = of.stations.get(mac)
+        if station is not None and (station.here or station.gateway):
+            return None  # an address of a station that has come here; its old PE has not withdrawn yet
+        return mac, remote.router
+
+    def keys(self) -> Iterable[bytes]:
+        return list(self.of.imported.ips)
+
+    def __len__(self) -> int:
+        return len(self.of.imported.ips)
+
+
+class FloodTable:
+    """Ingress replication: where broadcast, unknown unicast and multicast frames are copied to."""
+
+    kind: Literal["flood"] = "flood"
+
+    def __init__(self, instance: Instance, device: str) -> None:
+        self.of = instance
+        self.device = device
+        self.instance = instance.key
+
+    def wanted(self, key: bytes) -> Literal[True] | None:
+        return True if key in self.of.imported.floods else None
+
+    def keys(self) -> Iterable[bytes]:
+        return list(self.of.imported.floods)
+
+    def __len__(self) -> int:
+        return len(self.of.imported.floods)
+
+
+class LocalTable:
+    """Attached MACs on their bridge ports: known before the first frame, and not to be flooded."""
+
+    kind: Literal["local"] = "local"
+
+    def __init__(self, instance: Instance, device: str) -> None:
+        self.of = instance
+        self.device = device
+        self.instance = instance.key
+
+    def wanted(self, key: bytes) -> str | None:
+        station = self.of.stations.get(key)
+        if station is None or not station.here or station.learnt or station.gateway:
+            return None
+        return station.attachment.interface
+
+    def keys(self) -> Iterable[bytes]:
+        return [mac for mac, station in self.of.stations.items() if not station.learnt and not station.gateway]
+
+    def __len__(self) -> int:
+        return sum(not station.learnt and not station.gateway for station in self.of.stations.values())
