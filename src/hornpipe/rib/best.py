@@ -1,0 +1,191 @@
+"""Best path selection: one step a function, composed into a sort key, so that choosing is a comparison of tuples.
+
+The steps of RFC 4271 section 9.1.2.2 and RFC 4456 section 9, with three of ours in front: what a live session said beats
+what is kept stale; RFC 7432 section 15 (a sticky MAC beats one that is not, a higher MAC mobility sequence a lower one);
+and a local route beats a learnt one. The interior cost is left out: the next hops are VTEPs, and the underlay is not ours.
+
+MED is compared between paths of the same neighbouring AS only, which is no total order. The key holds it in its place,
+and `rank` falls back to the elimination as the RFC writes it in the one case where that matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from hornpipe.bgp.attr.block import Attributes
+from hornpipe.bgp.family import EVPN
+from hornpipe.rib.path import Path
+from hornpipe.rib.source import Source
+
+SortKey: TypeAlias = tuple[int | bytes, ...]
+"""A value a step; the lower one is better."""
+
+DEFAULT_LOCAL_PREF = 100
+"""RFC 4271 leaves it open; every implementation uses 100."""
+
+AS_SEQUENCE = 2
+
+
+def not_stale(source: Source, attributes: Attributes, family: int) -> int:
+    return 0  # blocks are born in a live session; `staled` sets it
+
+
+def sticky(source: Source, attributes: Attributes, family: int) -> int:
+    return 0 if family == EVPN and attributes.sticky else 1
+
+
+def mobility(source: Source, attributes: Attributes, family: int) -> int:
+    return -attributes.mobility if family == EVPN else 0
+
+
+def local(source: Source, attributes: Attributes, family: int) -> int:
+    return 0 if source.local else 1
+
+
+def local_pref(source: Source, attributes: Attributes, family: int) -> int:
+    """An eBGP peer has no say in it (RFC 4271 section 5.1.5)."""
+    preference = attributes.local_pref if source.internal else None
+    return -(DEFAULT_LOCAL_PREF if preference is None else preference)
+
+
+def as_path_length(source: Source, attributes: Attributes, family: int) -> int:
+    return attributes.as_path_length
+
+
+def origin(source: Source, attributes: Attributes, family: int) -> int:
+    return attributes.origin
+
+
+def med(source: Source, attributes: Attributes, family: int) -> int:
+    return attributes.med or 0  # absent is the lowest: RFC 4271 section 9.1.2.2 c
+
+
+def external(source: Source, attributes: Attributes, family: int) -> int:
+    return 1 if source.internal else 0
+
+
+def originator(source: Source, attributes: Attributes, family: int) -> bytes:
+    """RFC 4456 section 9: ORIGINATOR_ID stands in for the BGP identifier."""
+    return attributes.originator_id or source.router_id
+
+
+def cluster_list_length(source: Source, attributes: Attributes, family: int) -> int:
+    return len(attributes.cluster_list)
+
+
+def peer_address(source: Source, attributes: Attributes, family: int) -> bytes:
+    return source.address
+
+
+class Step:
+    __slots__ = ("measure", "name", "shown")
+
+    def __init__(
+        self,
+        name: str,
+        measure: Callable[[Source, Attributes, int], int | bytes],
+        shown: Callable[[int | bytes], str] | None,
+    ) -> None:
+        self.name = name
+        """What is said of the better path."""
+        self.measure = measure
+        self.shown = shown
+        """The value as text; None where the name says it all."""
+
+
+def _number(value: int | bytes) -> str:
+    return str(abs(value)) if isinstance(value, int) else value.hex()
+
+
+def _origin(value: int | bytes) -> str:
+    return {0: "igp", 1: "egp", 2: "incomplete"}.get(value if isinstance(value, int) else -1, str(value))
+
+
+def _address(value: int | bytes) -> str:
+    """IPv4 addresses dotted; anything else in hexadecimal."""
+    if not isinstance(value, bytes):
+        return str(value)
+    return ".".join(str(octet) for octet in value) if len(value) == 4 else value.hex(":", 2)
+
+
+STEPS: tuple[Step, ...] = (
+    Step("not stale", not_stale, None),
+    Step("sticky MAC", sticky, None),
+    Step("higher mobility sequence", mobility, _number),
+    Step("local", local, None),
+    Step("higher local-pref", local_pref, _number),
+    Step("shorter AS path", as_path_length, _number),
+    Step("lower origin", origin, _origin),
+    Step("lower MED", med, _number),
+    Step("eBGP over iBGP", external, None),
+    Step("lower originator", originator, _address),
+    Step("shorter cluster list", cluster_list_length, _number),
+    Step("lower peer address", peer_address, _address),
+)
+MED = 7
+"""Where MED stands in the key."""
+
+
+def sort_key(source: Source, attributes: Attributes, family: int) -> SortKey:
+    return tuple([step.measure(source, attributes, family) for step in STEPS])
+
+
+def staled(key: SortKey) -> SortKey:
+    return (1, *key[1:])
+
+
+def neighbour_as(attributes: Attributes) -> int:
+    """The AS the path was received from as far as AS_PATH says; 0 for one that began in this AS."""
+    for kind, members in attributes.as_path:
+        return members[0] if kind == AS_SEQUENCE and members else 0
+    return 0
+
+
+def _key_of(path: Path) -> SortKey:
+    return path.sort_key
+
+
+def _best_of(paths: list[Path]) -> Path:
+    """RFC 4271 section 9.1.2.2 by elimination: the steps before MED, MED within each neighbouring AS, the rest."""
+    head = min([path.sort_key[:MED] for path in paths])
+    equal = [path for path in paths if path.sort_key[:MED] == head]
+    lowest: dict[int, SortKey] = {}
+    for path in equal:
+        value = path.sort_key[MED : MED + 1]
+        if value < lowest.get(path.block.neighbour_as, (1 << 32,)):
+            lowest[path.block.neighbour_as] = value
+    left = [path for path in equal if path.sort_key[MED : MED + 1] == lowest[path.block.neighbour_as]]
+    return min(left, key=lambda path: path.sort_key[MED + 1 :])
+
+
+def rank(paths: list[Path]) -> tuple[Path, ...]:
+    """Best first."""
+    first = paths[0]
+    for path in paths:
+        if path.block.neighbour_as != first.block.neighbour_as and path.sort_key[MED] != first.sort_key[MED]:
+            break
+    else:
+        return tuple(sorted(paths, key=_key_of))
+    left = list(paths)
+    ranked: list[Path] = []
+    while left:
+        best = _best_of(left)
+        ranked.append(best)
+        left.remove(best)
+    return tuple(ranked)
+
+
+def explain(better: Path, other: Path) -> str:
+    """The step that decided for `better`: ``higher local-pref (200 over 100)``."""
+    same_neighbour = better.block.neighbour_as == other.block.neighbour_as
+    for index, step in enumerate(STEPS):
+        mine, theirs = better.sort_key[index], other.sort_key[index]
+        if mine == theirs or (index == MED and not same_neighbour):
+            continue
+        if (mine,) > (theirs,):
+            return "the other one was eliminated by a lower MED of its neighbouring AS"
+        if step.shown is None:
+            return step.name
+        return f"{step.name} ({step.shown(mine)} over {step.shown(theirs)})"
+    return "the same in every step"

@@ -1,0 +1,84 @@
+"""Who may be sent a route, and with which attributes.
+
+The rules, in the order they are asked:
+
+- never back to the peer it came from, and as the well-known communities say (RFC 1997);
+- RT-Constraint memberships: only our own (a reflector asks for everything, so nobody needs the others');
+- routes of others: only a reflector passes them on. Between iBGP peers RFC 4456 section 6 holds: from a client to all,
+  from a non-client to clients. From and to eBGP peers they go to everybody;
+- what RT-Constraint left of it (`Membership`), asked last as it costs most.
+
+Reflection changes nothing but ORIGINATOR_ID and CLUSTER_LIST (RFC 4456 section 10); towards eBGP our AS is prepended and
+what must not leave the AS removed. The next hop stays everywhere: it is the VTEP, not the speaker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from hornpipe.bgp.attr import block as attr
+from hornpipe.bgp.attr.block import Attributes
+from hornpipe.bgp.family import RTC
+from hornpipe.rib.best import DEFAULT_LOCAL_PREF
+from hornpipe.rib.identity import Identity
+from hornpipe.rib.path import Block
+from hornpipe.rib.source import Source
+
+if TYPE_CHECKING:
+    from hornpipe.rib.outlet import Outlet, Peer
+
+Scope: TypeAlias = int
+"""How far well-known communities let a route go."""
+EVERYWHERE: Final = 0
+INSIDE: Final = 1
+NOWHERE: Final = 2
+
+NO_EXPORT: Final = b"\xff\xff\xff\x01"
+NO_ADVERTISE: Final = b"\xff\xff\xff\x02"
+NO_EXPORT_SUBCONFED: Final = b"\xff\xff\xff\x03"
+
+
+def scope_of(communities: tuple[bytes, ...]) -> Scope:
+    if not communities:
+        return EVERYWHERE
+    if NO_ADVERTISE in communities:
+        return NOWHERE
+    return INSIDE if NO_EXPORT in communities or NO_EXPORT_SUBCONFED in communities else EVERYWHERE
+
+
+def permits(outlet: Outlet, source: Source, scope: Scope, reflector: bool) -> bool:
+    """All rules but the memberships."""
+    to = outlet.peer.source
+    if to is source or scope == NOWHERE or (scope == INSIDE and not to.internal):
+        return False
+    if source.local:
+        return True
+    if outlet.table.family == RTC or not reflector:
+        return False
+    return source.client or to.client or not source.internal or not to.internal
+
+
+def outgoing(block: Block, peer: Peer, identity: Identity) -> bytes:
+    """The attributes of a block towards a peer, made once for each kind of peer."""
+    if peer.source.internal:
+        made = block.out_internal
+        if made is None:
+            made = block.out_internal = _internal(block, identity)
+        return made
+    made = block.out_external if peer.as4 else block.out_external_as2
+    if made is None:
+        assert block.attributes is not None  # a rejected block has no routes
+        made = attr.export_ebgp(block.attributes, local_as=identity.local_as, as4=peer.as4)
+        if peer.as4:
+            block.out_external = made
+        else:
+            block.out_external_as2 = made
+    return made
+
+
+def _internal(block: Block, identity: Identity) -> bytes:
+    attributes, source = block.attributes, block.source
+    assert attributes is not None  # a rejected block has no routes
+    if source.internal and not source.local and identity.cluster_id is not None:
+        return attr.reflect(attributes, originator_id=source.router_id, cluster_id=identity.cluster_id)
+    return block.raw

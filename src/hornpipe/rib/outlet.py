@@ -1,0 +1,77 @@
+"""Adj-RIB-Out without a table: `Peer` is a session's sending side, `Outlet` one family of it.
+
+What a peer was sent is what the Loc-RIB holds, seen through the peer's filter, except for the keys in `dirty`, which say
+what was sent last. So a peer in sync costs no memory a route, and a route that changes and changes back before the peer
+takes it costs nothing on the wire.
+"""
+
+from __future__ import annotations
+
+from hornpipe.rib.membership import Membership
+from hornpipe.rib.path import Path
+from hornpipe.rib.source import Source
+from hornpipe.rib.table import Table
+
+
+class Peer:
+    """What a session negotiated that matters for sending. A new session is a new `Peer` with the same source."""
+
+    __slots__ = ("as4", "families", "limit", "membership", "outlets", "rtc", "rtc_deadline", "rtc_ready", "source")
+
+    def __init__(
+        self,
+        source: Source,
+        families: frozenset[int],
+        *,
+        limit: int = 4096,
+        rtc: bool = False,
+        as4: bool = True,
+    ) -> None:
+        self.source = source
+        self.families = families
+        self.limit = limit
+        """Bytes a message: 65535 with extended messages (RFC 8654)."""
+        self.rtc = rtc
+        """RT-Constraint is negotiated: constrained families are sent to this peer by membership only."""
+        self.as4 = as4
+        self.membership = Membership()
+        self.rtc_ready = not rtc
+        """The peer's memberships are complete: its End-of-RIB for RTC came, or it was waited for long enough."""
+        self.rtc_deadline = 0.0
+        self.outlets: dict[int, Outlet] = {}
+
+    def __repr__(self) -> str:
+        return f"Peer({self.source.name})"
+
+    @property
+    def sent(self) -> int:
+        """Routes in the Adj-RIB-Out, as far as they were handed out by `Rib.take_updates`."""
+        return sum([outlet.sent for outlet in self.outlets.values()])
+
+    @property
+    def pending(self) -> int:
+        """Routes that changed and were not handed out yet."""
+        return sum([len(outlet.dirty) for outlet in self.outlets.values()])
+
+
+class Outlet:
+    __slots__ = ("constrained", "dirty", "forced", "initial", "peer", "plan", "queue", "sent", "table")
+
+    def __init__(self, peer: Peer, table: Table) -> None:
+        self.peer = peer
+        self.table = table
+        self.constrained = peer.rtc and table.constrained
+        self.dirty: dict[bytes, Path | None] = {}
+        """Key -> the path as it was sent last, None: it was not. Keys that are not here are in sync."""
+        self.forced: set[bytes] = set()
+        """Keys the peer asked to have again (ROUTE-REFRESH), sent even when they are the same."""
+        self.plan: list[bytes] = []
+        """A large backlog in the order it is sent, the next key last; entries that left `dirty` are skipped."""
+        self.queue: list[bytes] = []
+        """Messages made and not taken yet, the next one last; they count as sent. At most one chunk of keys."""
+        self.sent = 0
+        self.initial = True
+        """End-of-RIB is still owed (RFC 4724 section 2)."""
+
+    def __repr__(self) -> str:
+        return f"Outlet({self.peer.source.name}, {self.table.family})"

@@ -1,0 +1,419 @@
+"""The RIB: UPDATEs and local routes in; changed keys for the VPN instances and UPDATEs for the peers out.
+
+A route is a key in its family's `Table`, pointing at a shared `Path`. Input marks what it concerns and returns; output is
+taken when there is room for it: `take_imports` by the VPN layer, `take_updates` by a peer's socket. Between the two lives
+only a set of keys each, so a burst costs the newest state and not its history.
+
+RFC 4271 section 9, RFC 4456 (reflection), RFC 4684 (RT-Constraint), RFC 4724 (stale paths, End-of-RIB), RFC 7606.
+Time is an argument: monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from itertools import islice
+
+from hornpipe.bgp.attr.block import build
+from hornpipe.bgp.family import IPV4_UNICAST, RTC
+from hornpipe.bgp.family import name as family_name
+from hornpipe.bgp.nlri.table import FAMILIES
+from hornpipe.bgp.update import Update, end_of_rib
+from hornpipe.rib import constraint, imports
+from hornpipe.rib.admission import admit
+from hornpipe.rib.best import DEFAULT_LOCAL_PREF
+from hornpipe.rib.constraint import PATIENCE, Interest
+from hornpipe.rib.identity import Identity
+from hornpipe.rib.importer import Importer
+from hornpipe.rib.intake import Intake
+from hornpipe.rib.outlet import Outlet, Peer
+from hornpipe.rib.packing import pack
+from hornpipe.rib.path import Block, Path
+from hornpipe.rib.source import Source
+from hornpipe.rib.table import Table
+
+
+class Rib:
+    """`cluster_id` makes it a route reflector. `next_hop` is that of our own memberships; the router id by default."""
+
+    def __init__(
+        self, router_id: bytes, cluster_id: bytes | None, local_as: int, *, next_hop: bytes | None = None
+    ) -> None:
+        self.identity = Identity(router_id, cluster_id, local_as)
+        self.local = Source("local", local=True, router_id=router_id, remote_as=local_as)
+        self.tables: dict[int, Table] = {}
+        self.peers: dict[Source, Peer] = {}
+        self.ready_peers: set[Peer] = set()
+        """Peers for which `take_updates` has something."""
+        self._ready_importers: dict[Importer, None] = {}
+        self._aging: dict[Intake, None] = {}
+        """Where stale paths are kept."""
+        self._waiting: dict[Peer, None] = {}
+        """Peers whose memberships are not complete yet."""
+        self._held_until = 0.0
+        """When End-of-RIB may be sent; 0: it may."""
+        self._next_hop = router_id if next_hop is None else next_hop
+        self._rtc_attributes = build(local_pref=DEFAULT_LOCAL_PREF)
+        self._interest = Interest(local_as, cluster_id is not None, self._ask, self._unask)
+
+    def _table(self, family: int) -> Table:
+        table = self.tables.get(family)
+        if table is None:
+            reflector = self.identity.cluster_id is not None
+            table = Table(FAMILIES[family], reflector, self._ready_importers, self.ready_peers)
+            self.tables[family] = table
+        return table
+
+    # ---- sources: Adj-RIB-In -----------------------------------------------------------------------------------------
+
+    def source_up(self, source: Source, families: Collection[int], now: float, stale_until: float | None = None) -> None:
+        """A session is established for these families. Stale paths of others go now; those of these families are
+        replaced as routes arrive and go at End-of-RIB or at their deadline, which `stale_until` moves."""
+        if source.families:
+            self.source_down(source, None, now)
+        source.families = frozenset(family for family in families if family in FAMILIES)
+        for family in list(source.intakes):
+            if family not in source.families:
+                self._drop(source, family)
+        for family in source.families:
+            intake = source.intakes.get(family)
+            if intake is None:
+                intake = source.intakes[family] = Intake(source, self._table(family))
+            intake.end_of_rib = False
+            if stale_until is not None:
+                for kept in intake.kept:
+                    kept.until = stale_until
+
+    def source_down(
+        self, source: Source, stale_until: float | None, now: float, families: Collection[int] | None = None
+    ) -> None:
+        """The session is over. Its paths are kept, stale, until then (only those of `families` if given); None: they go
+        at once. Memberships always go: they are the session's."""
+        source.families = frozenset()
+        for family, intake in list(source.intakes.items()):
+            if stale_until is None or family == RTC or (families is not None and family not in families):
+                self._drop(source, family)
+                continue
+            intake.keep(stale_until)
+            if intake.kept:
+                self._aging[intake] = None
+            else:
+                self._drop(source, family)
+
+    def _drop(self, source: Source, family: int) -> None:
+        intake = source.intakes[family]
+        intake.drop()
+        del source.intakes[family]
+        self._aging.pop(intake, None)
+
+    def drop_stale(self, source: Source, family: int) -> None:
+        """The peer did not preserve its forwarding state (RFC 4724 section 4.2): what is stale is wrong."""
+        intake = source.intakes.get(family)
+        if intake is not None:
+            intake.sweep()
+            self._settle(intake)
+
+    def _settle(self, intake: Intake) -> None:
+        if intake.kept:
+            return
+        self._aging.pop(intake, None)
+        family = intake.table.family
+        if not intake.source.local and family not in intake.source.families:
+            intake.source.intakes.pop(family, None)
+
+    def update(self, source: Source, update: Update, now: float) -> None:
+        """One UPDATE of an established session. Raises `SessionReset` where RFC 7606 ends the session."""
+        if update.unreach:
+            self._withdrawn(source, update.unreach_family, update.unreach)
+        if update.v4_withdrawn:
+            self._withdrawn(source, IPV4_UNICAST, update.v4_withdrawn)
+        if update.reach_family:
+            self._announced(source, update.reach_family, update.next_hop, update.reach, update)
+        if update.v4_nlri:
+            self._announced(source, IPV4_UNICAST, b"", update.v4_nlri, update)
+        if update.end_of_rib:
+            self.end_of_rib(source, update.end_of_rib)
+
+    def _announced(self, source: Source, family: int, next_hop: bytes, data: bytes, update: Update) -> None:
+        intake = source.intakes.get(family)
+        if intake is None or family not in source.families:
+            source.reject(f"{family_name(family)} was not negotiated", 1)
+            return
+        table = intake.table
+        errors: list[str] = []
+        routes = table.spec.split(data, errors)
+        if errors:
+            source.error(errors[0])
+        if update.error:
+            source.error(update.error)
+            self._forget(source, table, [key for key, _ in routes])
+            return
+        block = intake.blocks.get((next_hop, update.attributes))
+        if block is None:
+            block = admit(source, family, next_hop, update.attributes, self.identity)
+            intake.enter(block)
+        if block.fault:
+            source.error(block.fault)
+        if block.rejected:
+            source.reject(block.rejected, len(routes))
+            self._forget(source, table, [key for key, _ in routes])
+            return
+        table.learn(block, routes)
+        if family == RTC and source in self.peers:
+            constraint.asked(self.peers[source], [key for key, _ in routes])
+
+    def _withdrawn(self, source: Source, family: int, data: bytes) -> None:
+        if family not in source.families:
+            source.reject(f"{family_name(family)} was not negotiated", 1)
+            return
+        table = source.intakes[family].table
+        errors: list[str] = []
+        keys = table.spec.split_withdraw(data, errors)
+        if errors:
+            source.error(errors[0])
+        self._forget(source, table, keys)
+
+    def _forget(self, source: Source, table: Table, keys: list[bytes]) -> None:
+        table.forget(source, keys)
+        if table.family == RTC and source in self.peers:
+            constraint.left(self.peers[source], keys)
+
+    def end_of_rib(self, source: Source, family: int) -> None:
+        """The source has sent all it has: what it did not send again is gone."""
+        intake = source.intakes.get(family)
+        if intake is None:
+            return
+        intake.end_of_rib = True
+        intake.sweep()
+        self._settle(intake)
+        if family == RTC and source in self.peers:
+            self._complete(self.peers[source])
+
+    def _complete(self, peer: Peer) -> None:
+        peer.rtc_ready = True
+        self._waiting.pop(peer, None)
+        self.ready_peers.add(peer)
+
+    # ---- local routes ------------------------------------------------------------------------------------------------
+
+    def announce(self, family: int, key: bytes, payload: bytes, attributes: bytes, next_hop: bytes) -> None:
+        """`attributes` as `hornpipe.bgp.attr.block.build` makes them."""
+        intake = self.local.intakes.get(family)
+        if intake is None:
+            intake = self.local.intakes[family] = Intake(self.local, self._table(family))
+        block = intake.blocks.get((next_hop, attributes))
+        if block is None:
+            block = admit(self.local, family, next_hop, attributes, self.identity)
+            intake.enter(block)
+        intake.table.learn(block, [(key, payload)])
+
+    def withdraw(self, family: int, key: bytes) -> None:
+        if family in self.local.intakes:
+            self.tables[family].forget(self.local, [key])
+
+    def _ask(self, key: bytes) -> None:
+        self.announce(RTC, key, b"", self._rtc_attributes, self._next_hop)
+
+    def _unask(self, key: bytes) -> None:
+        self.withdraw(RTC, key)
+
+    # ---- importers ---------------------------------------------------------------------------------------------------
+
+    def set_imports(self, importer: int, family: int, targets: frozenset[bytes]) -> None:
+        """What an instance imports from now on; routes that come into or go out of sight become dirty for it."""
+        table = self._table(family)
+        known = table.importers.get(importer)
+        if known is None:
+            known = table.importers[importer] = Importer(importer, family)
+        if table.constrained:
+            for target in targets - known.targets:
+                self._interest.add(target)
+            for target in known.targets - targets:
+                self._interest.remove(target)
+        imports.set_targets(table, known, targets)
+
+    def drop_importer(self, importer: int, family: int) -> None:
+        """The instance is gone; nothing is dirty for it any more."""
+        if family not in self.tables or importer not in self.tables[family].importers:
+            return
+        self.set_imports(importer, family, frozenset())
+        self._ready_importers.pop(self.tables[family].importers.pop(importer), None)
+
+    def take_imports(self, budget: int) -> list[tuple[int, int, bytes]]:
+        """(importer, family, key) of routes to look at again, each once however often it changed."""
+        taken: list[tuple[int, int, bytes]] = []
+        while self._ready_importers and len(taken) < budget:
+            importer = next(iter(self._ready_importers))
+            keys = list(islice(importer.dirty, budget - len(taken)))
+            if len(keys) == len(importer.dirty):
+                importer.dirty = {}
+                del self._ready_importers[importer]
+            else:
+                for key in keys:
+                    del importer.dirty[key]
+            taken += [(importer.id, importer.family, key) for key in keys]
+        return taken
+
+    @property
+    def pending_imports(self) -> int:
+        return sum([len(importer.dirty) for importer in self._ready_importers])
+
+    def imported(self, importer: int, family: int, key: bytes) -> Path | None:
+        """The best path if this importer imports it."""
+        path = self.best(family, key)
+        if path is None or self.tables[family].importers[importer].targets.isdisjoint(path.block.targets):
+            return None
+        return path
+
+    def matching(self, importer: int, family: int) -> Iterator[bytes]:
+        """The keys of all routes an importer imports."""
+        table = self.tables.get(family)
+        known = None if table is None else table.importers.get(importer)
+        return iter(()) if table is None or known is None else imports.matching(table, known)
+
+    # ---- reading -----------------------------------------------------------------------------------------------------
+
+    def best(self, family: int, key: bytes) -> Path | None:
+        table = self.tables.get(family)
+        return None if table is None else table.best(key)
+
+    def candidates(self, family: int, key: bytes) -> tuple[Path, ...]:
+        """All paths, best first."""
+        table = self.tables.get(family)
+        return () if table is None else table.candidates(key)
+
+    def routes(self, family: int) -> Iterator[tuple[bytes, tuple[Path, ...]]]:
+        """Every key with its paths, best first. The table must not change while this is walked."""
+        if family in self.tables:
+            for key, entry in self.tables[family].entries.items():
+                yield key, entry if isinstance(entry, tuple) else (entry,)
+
+    def received(self, source: Source, family: int | None = None) -> int:
+        """Routes in the Adj-RIB-In, stale ones included."""
+        return sum([i.received() for f, i in source.intakes.items() if family is None or f == family])
+
+    def stale(self, source: Source, family: int | None = None) -> int:
+        return sum([i.stale() for f, i in source.intakes.items() if family is None or f == family])
+
+    # ---- peers: Adj-RIB-Out ------------------------------------------------------------------------------------------
+
+    def peer_up(self, peer: Peer, now: float) -> None:
+        """A session is established for sending; what it may hear becomes dirty for it."""
+        former = self.peers.get(peer.source)
+        if former is not None:
+            self.peer_down(former)
+        self.peers[peer.source] = peer
+        for family in sorted(peer.families, key=lambda family: family != RTC):  # memberships leave first
+            if family in FAMILIES:
+                self._open(peer, self._table(family))
+        if peer.rtc:
+            peer.rtc_deadline = now + PATIENCE
+            self._waiting[peer] = None
+        self.ready_peers.add(peer)
+
+    def _open(self, peer: Peer, table: Table) -> None:
+        outlet = peer.outlets[table.family] = Outlet(peer, table)
+        table.outlets[outlet] = None
+        if outlet.constrained:
+            return
+        table.outlets_wide[outlet] = None
+        table.invalidate()
+        for path in self._visible(outlet):
+            outlet.dirty.update(dict.fromkeys(table.best_keys(path)))
+
+    def _visible(self, outlet: Outlet) -> Iterator[Path]:
+        table = outlet.table
+        for block in table.blocks:
+            if outlet in table.audience(block).outlets:
+                yield from block.paths.values()
+
+    def peer_down(self, peer: Peer) -> None:
+        if self.peers.get(peer.source) is peer:
+            del self.peers[peer.source]
+        self.ready_peers.discard(peer)
+        self._waiting.pop(peer, None)
+        for outlet in peer.outlets.values():
+            table = outlet.table
+            del table.outlets[outlet]
+            table.outlets_wide.pop(outlet, None)
+            for target in peer.membership.exact:
+                table.unsubscribe(outlet, target)
+            table.invalidate()
+        peer.outlets = {}
+
+    def refresh(self, peer: Peer, family: int) -> None:
+        """ROUTE-REFRESH (RFC 2918): everything again, changed or not."""
+        outlet = peer.outlets.get(family)
+        if outlet is None:
+            return
+        for key, sent in outlet.dirty.items():
+            if sent is not None:
+                outlet.forced.add(key)
+        for path in self._visible(outlet):
+            for key in outlet.table.best_keys(path):
+                if key not in outlet.dirty:
+                    outlet.dirty[key] = path
+                    outlet.forced.add(key)
+        if outlet.dirty:
+            self.ready_peers.add(peer)
+
+    def take_updates(self, peer: Peer, budget: int) -> list[bytes]:
+        """At most `budget` whole messages, memberships first. They count as sent."""
+        messages: list[bytes] = []
+        for outlet in peer.outlets.values():
+            self._take(outlet, messages, budget)
+            if len(messages) >= budget:
+                return messages
+        self.ready_peers.discard(peer)
+        return messages
+
+    def _take(self, outlet: Outlet, messages: list[bytes], budget: int) -> None:
+        while len(messages) < budget:
+            while outlet.queue and len(messages) < budget:
+                messages.append(outlet.queue.pop())
+            if outlet.queue:
+                return
+            if outlet.dirty:
+                pack(outlet, self.identity)
+            elif outlet.initial and self._may_end(outlet):
+                messages.append(end_of_rib(outlet.table.family))
+                outlet.initial = False
+            else:
+                return
+
+    def _may_end(self, outlet: Outlet) -> bool:
+        if outlet.table.family == RTC:
+            return True  # never held: the peer waits for it before it sends us anything
+        return not self._held_until and (not outlet.constrained or outlet.peer.rtc_ready)
+
+    def has_updates(self, peer: Peer) -> bool:
+        return peer in self.ready_peers
+
+    def hold_end_of_rib(self, until: float) -> None:
+        """After a restart of ours: no End-of-RIB until `release_end_of_rib` or then, because a peer that hears it drops
+        what others have not sent us again yet (RFC 4724 section 4.1)."""
+        self._held_until = until
+
+    def release_end_of_rib(self) -> None:
+        self._held_until = 0.0
+        self.ready_peers.update(self.peers.values())
+
+    # ---- time --------------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float:
+        deadline = self._held_until or math.inf
+        for intake in self._aging:
+            deadline = min([deadline, *[kept.until for kept in intake.kept]])
+        for peer in self._waiting:
+            deadline = min(deadline, peer.rtc_deadline)
+        return deadline
+
+    def expire(self, now: float) -> None:
+        if self._held_until and self._held_until <= now:
+            self.release_end_of_rib()
+        for intake in list(self._aging):
+            intake.sweep(now)
+            self._settle(intake)
+        for peer in list(self._waiting):
+            if peer.rtc_deadline <= now:
+                self._complete(peer)

@@ -1,0 +1,311 @@
+"""One family's routes: key -> the best path, or all paths best first where there are several.
+
+The table does the two things every change has in common: it keeps the entry ranked, and it marks the importers and peers
+that are concerned. All indexes go by attribute block, of which there are few, and never by route.
+
+`changed` is the heart of it: the old best path's audience is told that this was the last thing sent, the new one's that
+there is something to send. What actually goes out is decided when a peer takes it, by comparing bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from hornpipe.bgp.nlri.table import FamilySpec
+from hornpipe.rib.audience import Audience
+from hornpipe.rib.best import rank
+from hornpipe.rib.export import Scope, permits
+from hornpipe.rib.importer import Importer
+from hornpipe.rib.path import Block, Path
+from hornpipe.rib.source import Source
+
+if TYPE_CHECKING:
+    from hornpipe.rib.outlet import Outlet, Peer
+
+MADE_BYTES: Final = 1_000_000
+"""Messages remembered for other peers, about two chunks of `packing`; all are dropped when there are more."""
+
+
+class Table:
+    __slots__ = (
+        "audiences",
+        "audiences_by_target",
+        "blocks",
+        "blocks_by_target",
+        "constrained",
+        "contended",
+        "entries",
+        "family",
+        "importers",
+        "importers_by_target",
+        "made",
+        "made_bytes",
+        "outlets",
+        "outlets_by_target",
+        "outlets_wide",
+        "ready_importers",
+        "ready_peers",
+        "reflector",
+        "spec",
+    )
+
+    def __init__(
+        self, spec: FamilySpec, reflector: bool, ready_importers: dict[Importer, None], ready_peers: set[Peer]
+    ) -> None:
+        self.spec = spec
+        self.family = spec.family
+        self.constrained = spec.constrained
+        self.reflector = reflector
+        self.entries: dict[bytes, Path | tuple[Path, ...]] = {}
+        self.contended = 0
+        """How many entries have several paths."""
+        self.blocks: dict[Block, None] = {}
+        """Blocks that have paths."""
+        self.blocks_by_target: dict[bytes, dict[Block, None]] = {}
+        self.importers: dict[int, Importer] = {}
+        self.importers_by_target: dict[bytes, dict[Importer, None]] = {}
+        self.outlets: dict[Outlet, None] = {}
+        self.outlets_by_target: dict[bytes, dict[Outlet, None]] = {}
+        """Outlets whose peers asked for exactly this route target."""
+        self.outlets_wide: dict[Outlet, None] = {}
+        """Outlets that must be asked about every route: no constraint, or one that is no whole route target."""
+        self.audiences: dict[tuple[Source, tuple[bytes, ...], Scope], Audience] = {}
+        self.audiences_by_target: dict[bytes, dict[tuple[Source, tuple[bytes, ...], Scope], None]] = {}
+        self.made: dict[tuple[Path, bytes, int, tuple[bytes, ...]], list[bytes]] = {}
+        """Messages made lately, for the next peer that is to hear the same; see `packing`."""
+        self.made_bytes = 0
+        self.ready_importers = ready_importers
+        self.ready_peers = ready_peers
+
+    # ---- reading -----------------------------------------------------------------------------------------------------
+
+    def best(self, key: bytes) -> Path | None:
+        entry = self.entries.get(key)
+        return entry[0] if isinstance(entry, tuple) else entry
+
+    def candidates(self, key: bytes) -> tuple[Path, ...]:
+        entry = self.entries.get(key)
+        if entry is None:
+            return ()
+        return entry if isinstance(entry, tuple) else (entry,)
+
+    def best_keys(self, path: Path) -> Iterable[bytes]:
+        """The routes this path is the best one of."""
+        return self._best_keys(path) if self.contended else path.keys
+
+    def _best_keys(self, path: Path) -> Iterator[bytes]:
+        for key in path.keys:
+            entry = self.entries[key]
+            if entry is path or (isinstance(entry, tuple) and entry[0] is path):
+                yield key
+
+    # ---- audience ----------------------------------------------------------------------------------------------------
+
+    def audience(self, block: Block) -> Audience:
+        audience = block.audience
+        if audience is not None and audience.valid:
+            return audience
+        share = (block.source, block.targets, block.scope)
+        audience = self.audiences.get(share)
+        if audience is None:
+            audience = self.audiences[share] = self._work_out(block)
+            for target in block.targets:
+                self.audiences_by_target.setdefault(target, {})[share] = None
+        block.audience = audience
+        return audience
+
+    def _work_out(self, block: Block) -> Audience:
+        importers: dict[Importer, None] = {}
+        asked = dict(self.outlets_wide)
+        for target in block.targets:
+            importers.update(self.importers_by_target.get(target, {}))
+            asked.update(self.outlets_by_target.get(target, {}))
+        outlets: dict[Outlet, None] = {}
+        for outlet in asked:
+            if not permits(outlet, block.source, block.scope, self.reflector):
+                continue
+            if outlet.constrained and not outlet.peer.membership.matches(block.targets):
+                continue
+            outlets[outlet] = None
+        return Audience(tuple(importers), outlets)
+
+    def invalidate(self) -> None:
+        """After a peer came or went, or a membership changed that is no whole route target."""
+        for audience in self.audiences.values():
+            audience.valid = False
+        self.audiences.clear()
+        self.audiences_by_target.clear()
+
+    def invalidate_target(self, target: bytes) -> None:
+        """After an import or a membership of this route target came or went."""
+        for share in self.audiences_by_target.pop(target, ()):
+            audience = self.audiences.pop(share, None)
+            if audience is not None:
+                audience.valid = False
+
+    def unsubscribe(self, outlet: Outlet, target: bytes) -> None:
+        outlets = self.outlets_by_target.get(target)
+        if outlets is not None:
+            outlets.pop(outlet, None)
+            if not outlets:
+                del self.outlets_by_target[target]
+
+    def changed(self, key: bytes, old: Path | None, new: Path | None) -> None:
+        """The best path of `key` is not `old` any more, it is `new`."""
+        if old is not None:
+            audience = self.audience(old.block)
+            for importer in audience.importers:
+                importer.dirty[key] = None
+                self.ready_importers[importer] = None
+            for outlet in audience.outlets:
+                if key not in outlet.dirty:
+                    outlet.dirty[key] = old
+                    self.ready_peers.add(outlet.peer)
+        if new is not None:
+            audience = self.audience(new.block)
+            for importer in audience.importers:
+                importer.dirty[key] = None
+                self.ready_importers[importer] = None
+            for outlet in audience.outlets:
+                if key not in outlet.dirty:
+                    outlet.dirty[key] = None
+                    self.ready_peers.add(outlet.peer)
+
+    def _appeared(self, block: Block, keys: list[bytes]) -> None:
+        """`changed` for routes that had no path before, all at once."""
+        audience = self.audience(block)
+        for importer in audience.importers:
+            importer.dirty.update(dict.fromkeys(keys))
+            self.ready_importers[importer] = None
+        for outlet in audience.outlets:
+            dirty = outlet.dirty
+            if dirty:
+                for key in keys:
+                    if key not in dirty:
+                        dirty[key] = None
+            else:
+                dirty.update(dict.fromkeys(keys))
+            self.ready_peers.add(outlet.peer)
+
+    def remember(self, mark: tuple[Path, bytes, int, tuple[bytes, ...]], messages: list[bytes]) -> None:
+        if self.made_bytes > MADE_BYTES:
+            self.made.clear()
+            self.made_bytes = 0
+        self.made[mark] = messages
+        self.made_bytes += sum([len(message) for message in messages])
+
+    # ---- paths -------------------------------------------------------------------------------------------------------
+
+    def path(self, block: Block, payload: bytes) -> Path:
+        """A new interned path; the first one of a block enters the block into the indexes."""
+        attributes = block.attributes
+        assert attributes is not None  # a block that was rejected is not learnt
+        if not block.paths:
+            self.blocks[block] = None
+            for target in block.targets:
+                self.blocks_by_target.setdefault(target, {})[block] = None
+        path = block.paths[payload] = Path(block, attributes, payload)
+        if block.predecessor is not None:
+            path.twin = block.predecessor.paths.get(payload)
+            if path.twin is not None:
+                path.value = path.twin.value
+        return path
+
+    def _release(self, path: Path) -> None:
+        """No route uses the path any more."""
+        block = path.block
+        del block.paths[path.payload]
+        if block.paths:
+            return
+        del self.blocks[block]
+        for target in block.targets:
+            blocks = self.blocks_by_target[target]
+            del blocks[block]
+            if not blocks:
+                del self.blocks_by_target[target]
+        block.source.intakes[self.family].emptied()
+
+    # ---- routes ------------------------------------------------------------------------------------------------------
+
+    def learn(self, block: Block, routes: list[tuple[bytes, bytes]]) -> None:
+        """Routes (key, payload) that carry this block. The hot path: measure with bench/engine_rr.py."""
+        entries = self.entries
+        fresh: list[bytes] = []
+        path: Path | None = None
+        for key, payload in routes:
+            if path is None or payload != path.payload or not path.keys:
+                path = block.paths.get(payload)
+                if path is None:
+                    path = self.path(block, payload)
+            old = entries.get(key)
+            if old is None:
+                entries[key] = path
+                path.keys[key] = None
+                fresh.append(key)
+            elif old is not path:
+                self._contend(key, old, path)
+        if fresh:
+            self._appeared(block, fresh)
+
+    def _contend(self, key: bytes, old: Path | tuple[Path, ...], path: Path) -> None:
+        """`path` replaces the one of the same source, or competes with those of others."""
+        if not isinstance(old, tuple):
+            path.keys[key] = None
+            if old.source is not path.source:
+                self._rank(key, old, [old, path])
+                return
+            self.entries[key] = path
+            if old is not path.twin:
+                self.changed(key, old, path)
+            self._leave(key, old)
+            return
+        if path in old:
+            return
+        path.keys[key] = None
+        self._rank(key, old[0], [*[other for other in old if other.source is not path.source], path])
+        for other in old:
+            if other.source is path.source:
+                self._leave(key, other)
+
+    def _rank(self, key: bytes, old_best: Path, paths: list[Path]) -> None:
+        """Enter `paths`. A best path that gave way to its twin of the new session is no change: its bytes are the same."""
+        several = isinstance(self.entries[key], tuple)
+        ranked = rank(paths)
+        best = ranked[0]
+        self.entries[key] = ranked if len(ranked) > 1 else best
+        self.contended += (len(ranked) > 1) - several
+        if best is not old_best and best.twin is not old_best:
+            self.changed(key, old_best, best)
+
+    def _leave(self, key: bytes, path: Path) -> None:
+        del path.keys[key]
+        if not path.keys:
+            self._release(path)
+
+    def forget(self, source: Source, keys: Iterable[bytes]) -> None:
+        """The source has no path for these keys any more; those it never had one for are passed over."""
+        entries = self.entries
+        for key in keys:
+            entry = entries.get(key)
+            if entry is None:
+                continue
+            if isinstance(entry, tuple):
+                for path in entry:
+                    if path.source is source:
+                        self._rank(key, entry[0], [other for other in entry if other is not path])
+                        self._leave(key, path)
+                        break
+            elif entry.source is source:
+                del entries[key]
+                self.changed(key, entry, None)
+                self._leave(key, entry)
+
+    def rerank(self, path: Path) -> None:
+        """The sort key of a path changed (it became stale); routes it is alone in stay as they are."""
+        if not self.contended:
+            return
+        for key in path.keys:
+            entry = self.entries[key]
+            if isinstance(entry, tuple):
+                self._rank(key, entry[0], list(entry))
