@@ -1,0 +1,153 @@
+"""The reconciler's side of a bulk table: which keys are dirty, which failed.
+
+Values are asked for when a batch is made, never stored.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from hornpipe.forwarding.table import BulkKind, BulkTable
+
+
+class TableState:
+    """Keys move from `dirty` into a batch, either at once (to be written) or by way of `deletes` (to go, later)."""
+
+    __slots__ = (
+        "active",
+        "by_port",
+        "deletes",
+        "device",
+        "dirty",
+        "dropped",
+        "errors",
+        "held",
+        "instance",
+        "kind",
+        "ready",
+        "reason",
+        "scanned",
+        "table",
+        "waiting",
+    )
+
+    def __init__(self, table: BulkTable, active: dict[TableState, None]) -> None:
+        self.table = table
+        self.kind: BulkKind = table.kind
+        self.device = table.device
+        self.instance = table.instance
+        self.active = active
+        """Shared by all tables: those that have something dirty or to delete."""
+        self.dirty: dict[bytes, None] = {}
+        self.deletes: dict[bytes, None] = {}
+        self.errors: dict[bytes, str] = {}
+        self.scanned: dict[bytes, Any] | None = None
+        """Found in the kernel at start and not looked at yet: what matches is not written again."""
+        self.ready: tuple[int, ...] | None = None
+        """What identifies the device as it must be (ifindex, master); when it changes, all is written again."""
+        self.reason = ""
+        """Why the table cannot be written now."""
+        self.held: dict[bytes, str] = {}
+        """``local`` only: the port each key is on, or waits for."""
+        self.waiting: dict[bytes, str] = {}
+        """``local`` only: keys whose port is not there yet, and why."""
+        self.by_port: dict[str, set[bytes]] = {}
+        """``local`` only: keys by the port that they are or should be on."""
+        self.dropped = False
+
+    def touch(self, key: bytes) -> None:
+        """The key may have changed. Hot: called once a route."""
+        self.dirty[key] = None
+        self.active[self] = None
+
+    def touch_all(self) -> None:
+        self.dirty.update(dict.fromkeys(self.table.keys()))
+        if self.dirty:
+            self.active[self] = None
+
+    def take_keys(self, budget: int) -> list[bytes]:
+        dirty = self.dirty
+        if len(dirty) <= budget:
+            self.dirty = {}
+            return list(dirty)
+        keys = list(islice(dirty, budget))
+        for key in keys:
+            del dirty[key]
+        return keys
+
+    def split(self, budget: int) -> tuple[dict[bytes, Any], int]:
+        """Looks at up to `budget` dirty keys: returns those to write and how many it looked at.
+
+        Keys to go are kept in `deletes`; keys that were found as wanted at start need nothing.
+        """
+        adds: dict[bytes, Any] = {}
+        wanted = self.table.wanted
+        deletes = self.deletes
+        scanned = self.scanned
+        keys = self.take_keys(budget)
+        for key in keys:
+            value = wanted(key)
+            if value is None:
+                deletes[key] = None
+                continue
+            if deletes:
+                deletes.pop(key, None)
+            if scanned:
+                found = scanned.pop(key, None)
+                if found is not None and found == value:
+                    self.adopted(key, value)
+                    continue
+            adds[key] = value
+        return adds, len(keys)
+
+    def adopted(self, key: bytes, value: Any) -> None:
+        if self.errors:
+            self.errors.pop(key, None)
+        if self.kind == "local":
+            self.hold(key, value)
+
+    def hold(self, key: bytes, port: str) -> None:
+        """``local``: the key is, or is to be, on this port."""
+        self.release(key)
+        self.held[key] = port
+        self.by_port.setdefault(port, set()).add(key)
+
+    def release(self, key: bytes) -> str:
+        """``local``: forgets the key; returns the port that it was on."""
+        port = self.held.pop(key, "")
+        keys = self.by_port.get(port)
+        if keys is not None:
+            keys.discard(key)
+            if not keys:
+                del self.by_port[port]
+        self.waiting.pop(key, None)
+        return port
+
+    def is_pending(self, key: bytes) -> bool:
+        return key in self.dirty or key in self.deletes or key in self.waiting
+
+    def settle(self) -> None:
+        """Leaves the set of active tables if nothing is left to do."""
+        if not self.dirty and not self.deletes:
+            self.active.pop(self, None)
+
+
+class Leftovers:
+    """A table of nothing: entries of ours found at start on a device for which nobody brought a table."""
+
+    __slots__ = ("device", "instance", "kind")
+
+    def __init__(self, kind: BulkKind, device: str) -> None:
+        self.kind: BulkKind = kind
+        self.device = device
+        self.instance = ""
+
+    def wanted(self, key: bytes) -> None:
+        return None
+
+    def keys(self) -> tuple[bytes, ...]:
+        return ()
+
+    def __len__(self) -> int:
+        return 0

@@ -1,0 +1,96 @@
+"""All entries as rows of text, in iproute2's words. The engine turns them into its `EntryRow`, same fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from hornpipe.forwarding.bulk import TableState
+from hornpipe.forwarding.entry import Entry, address_text, mac_text
+from hornpipe.forwarding.state import Forwarding
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    kind: str
+    instance: str
+    device: str
+    key: str
+    value: str
+    status: str
+    reason: str
+
+
+def listing(forwarding: Forwarding, kind: str | None = None, instance: str | None = None) -> Iterator[Listed]:
+    """Every entry wanted, the rare ones first."""
+    for entry in forwarding.entries():
+        if kind in (None, entry.kind) and instance in (None, entry.instance):
+            yield _rare(forwarding, entry)
+    for state in forwarding.tables():
+        if kind in (None, state.kind) and instance in (None, state.instance):
+            yield from _bulk(forwarding, state)
+
+
+def _rare(forwarding: Forwarding, entry: Entry) -> Listed:
+    status, reason = forwarding.entry_status(entry.key)
+    device = entry.name if entry.kind in ("bridge", "vxlan") else entry.bridge  # type: ignore[union-attr]
+    return Listed(
+        kind=entry.kind,
+        instance=entry.instance,
+        device=device,
+        key=entry.name,
+        value=entry.text,
+        status=status,
+        reason=reason,
+    )
+
+
+def _bulk(forwarding: Forwarding, state: TableState) -> Iterator[Listed]:
+    for key in list(state.table.keys()):
+        value = state.table.wanted(key)
+        if value is None:
+            continue
+        status, reason = forwarding.status(state.table, key)
+        yield Listed(
+            kind=state.kind,
+            instance=state.instance,
+            device=value if state.kind == "local" else state.device,
+            key=_key_text(state, key),
+            value=_value_text(state, key, value),
+            status=status,
+            reason=reason,
+        )
+
+
+def _key_text(state: TableState, key: bytes) -> str:
+    if state.kind == "neigh":
+        return address_text(key)
+    return mac_text(bytes(6) if state.kind == "flood" else key)
+
+
+def _value_text(state: TableState, key: bytes, value: Any) -> str:
+    if state.kind == "neigh":
+        mac, router = value
+        return f"lladdr {mac_text(mac)} NOARP" + (" router" if router else "")
+    if state.kind == "local":
+        return f"master {state.device} extern_learn"
+    vtep, vni = (key[:-4], int.from_bytes(key[-4:], "big")) if state.kind == "flood" else value[:2]
+    text = f"dst {address_text(vtep)}" + (f" vni {vni}" if vni else "")
+    return text + (" sticky" if state.kind == "fdb" and value[2] else "")
+
+
+def counts(forwarding: Forwarding) -> dict[str, int]:
+    """status -> number of entries, without walking the tables."""
+    total = sum(len(state.table) for state in forwarding.tables())
+    errors = sum(len(state.errors) for state in forwarding.tables())
+    pending = 0
+    for state in forwarding.tables():
+        if state.ready is None or not forwarding.adopted:
+            pending += len(state.table)
+        else:
+            pending += min(len(state.table), len(state.dirty) + len(state.waiting))
+    pending += sum(len(chunk.adds) for batch in forwarding.flying() for chunk in batch.chunks)
+    rare = [forwarding.entry_status(entry.key)[0] for entry in forwarding.entries()]
+    pending, errors = pending + rare.count("pending"), errors + rare.count("error")
+    return {"pending": pending, "done": max(0, total + len(rare) - pending - errors), "error": errors}

@@ -1,0 +1,168 @@
+"""The reconciler's side of rare entries: what is wanted, what is left to do, what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hornpipe.forwarding.batch import Batch, Results
+from hornpipe.forwarding.entry import Bridge, Entry, EntryKey, Gateway
+from hornpipe.forwarding.link import Links
+from hornpipe.forwarding.verdict import verdict
+
+RETRY_SECONDS = 5.0
+"""How long an error rests before it is tried again without a new reason."""
+FIGHT_LIMIT = 20
+"""Writes of one device within a second after which somebody else is evidently undoing them: rest until the retry."""
+
+
+class RareEntries:
+    def __init__(self, links: Links) -> None:
+        self.links = links
+        self.wanted: dict[EntryKey, Entry] = {}
+        self.todo: dict[EntryKey, None] = {}
+        self.removals: dict[EntryKey, Entry] = {}
+        self.retry_at = 0.0
+        self._retired: list[Gateway] = []
+        self._failed_removals: dict[EntryKey, Entry] = {}
+        self._problems: dict[EntryKey, tuple[str, str]] = {}
+        """Not done and not on their way: (pending or error, reason)."""
+        self._in_batch: dict[EntryKey, int] = {}
+        self._users: dict[str, dict[EntryKey, None]] = {}
+        """Keys by the link names that the entries mention."""
+        self._writes: dict[EntryKey, tuple[float, int]] = {}
+        self._changed: dict[EntryKey, None] = {}
+
+    def set(self, entry: Entry) -> bool:
+        """False: it is wanted just so already."""
+        key = entry.key
+        old = self.wanted.get(key)
+        if old == entry:
+            return False
+        if old is not None:
+            self._forget_users(old)
+        self.wanted[key] = entry
+        self.removals.pop(key, None)
+        self._failed_removals.pop(key, None)
+        if isinstance(entry, Gateway) and isinstance(old, Gateway):
+            self.retire(entry, frozenset(old.addresses) - frozenset(entry.addresses))
+        for name in (entry.name, bridge_of(entry)):
+            self._users.setdefault(name, {})[key] = None
+        self._problems.pop(key, None)
+        self.todo[key] = None
+        return True
+
+    def remove(self, key: EntryKey) -> Entry | None:
+        entry = self.wanted.pop(key, None)
+        if entry is None:
+            return None
+        self._forget_users(entry)
+        self.todo.pop(key, None)
+        self._problems.pop(key, None)
+        self._writes.pop(key, None)
+        self.removals[key] = entry
+        return entry
+
+    def retire(self, gateway: Gateway, addresses: frozenset[tuple[bytes, int]]) -> None:
+        """Addresses that the bridge of a gateway should no longer have."""
+        if addresses:
+            retired = Gateway(bridge=gateway.bridge, instance=gateway.instance, addresses=tuple(sorted(addresses)))
+            self._retired.append(retired)
+
+    def affected(self, link: str, users_too: bool) -> None:
+        """A link changed; `users_too`: so that entries which only mention it are to be looked at again."""
+        for key in self._users.get(link, ()):
+            if users_too or key[1] == link:
+                self.todo[key] = None
+
+    def users_of(self, link: str) -> tuple[EntryKey, ...]:
+        return tuple(self._users.get(link, ()))
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.todo or self.removals or self._retired)
+
+    def take(self, batch: Batch, now: float) -> None:
+        self._take_puts(batch, now)
+        batch.removals = sorted((*self._retired, *self.removals.values()), key=lambda entry: -entry.rank)
+        self._retired.clear()
+        self.removals.clear()
+        for entry in (*batch.puts, *batch.removals):
+            self._in_batch[entry.key] = batch.number
+
+    def _take_puts(self, batch: Batch, now: float) -> None:
+        coming: set[str] = set()
+        entries = [self.wanted[key] for key in self.todo if key in self.wanted]
+        self.todo.clear()
+        for entry in sorted(entries, key=lambda entry: entry.rank):
+            what, reason = verdict(entry, self.links, coming)
+            if what == "wait":
+                self._problem(entry.key, "pending", reason)
+            elif what == "apply" and self._is_fought(entry.key, now):
+                self._problem(entry.key, "error", f"{entry.name} is changed by somebody else again and again")
+                self.retry_at = self.retry_at or now + RETRY_SECONDS
+            else:
+                if self._problems.pop(entry.key, None) is not None:
+                    self._changed[entry.key] = None
+                if what == "apply":
+                    batch.puts.append(entry)
+                    if isinstance(entry, Bridge):
+                        coming.add(entry.name)
+
+    def _is_fought(self, key: EntryKey, now: float) -> bool:
+        since, count = self._writes.get(key, (now, 0))
+        if now - since > 1.0:
+            since, count = now, 0
+        self._writes[key] = (since, count + 1)
+        return count >= FIGHT_LIMIT
+
+    def report(self, batch: Batch, results: Results, now: float) -> None:
+        for entry in (*batch.puts, *batch.removals):
+            self._changed[entry.key] = None
+            if self._in_batch.get(entry.key) == batch.number:
+                del self._in_batch[entry.key]
+        removed = {entry.key: entry for entry in batch.removals}
+        for key, reason in results.entries.items():
+            if key in self.wanted:
+                self._problem(key, "error", reason)
+            elif key in removed:
+                self._failed_removals[key] = removed[key]
+            self.retry_at = self.retry_at or now + RETRY_SECONDS
+
+    def retry(self) -> None:
+        """Tries again what failed or waits."""
+        self.retry_at = 0.0
+        for key in self._problems:
+            self.todo[key] = None
+        self.removals.update(self._failed_removals)
+        self._failed_removals.clear()
+
+    def status(self, key: EntryKey) -> tuple[str, str]:
+        if key in self._problems:
+            return self._problems[key]
+        if key in self.todo or key in self._in_batch:
+            return "pending", ""
+        return "done", ""
+
+    def take_changed(self) -> list[EntryKey]:
+        changed, self._changed = list(self._changed), {}
+        return changed
+
+    def problems(self) -> Iterator[tuple[EntryKey, str, str]]:
+        for key, (status, reason) in self._problems.items():
+            yield key, status, reason
+
+    def _problem(self, key: EntryKey, status: str, reason: str) -> None:
+        if self._problems.get(key) != (status, reason):
+            self._changed[key] = None
+            self._problems[key] = (status, reason)
+
+    def _forget_users(self, entry: Entry) -> None:
+        for name in {entry.name, bridge_of(entry)}:
+            users = self._users[name]
+            users.pop(entry.key, None)
+            if not users:
+                del self._users[name]
+
+
+def bridge_of(entry: Entry) -> str:
+    return entry.name if isinstance(entry, Bridge) else entry.bridge

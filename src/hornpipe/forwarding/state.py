@@ -1,0 +1,349 @@
+"""Desired state of the kernel and what is left to do about it.
+
+The VPN layer says what should be there (`set`, `remove`, tables that are views); the kernel's events say what is
+(`link_event`, `neigh_event`, ...); `take` turns the difference into batches and `report` records what became of them.
+Only what is pending or failed is stored per entry, done is the default, so 100 000 entries in sync cost nothing here.
+
+- Adds go before deletes, devices before what is on them, and what is wrong is replaced, never removed first.
+- Nothing is taken before `adopt` has shown what the kernel holds; what matches is not written again.
+- `prune`, once, when the gates are open, removes what is marked ours and wanted by nobody.
+- The kernel is untrusted: an event about something of ours makes it dirty; a batch that repairs is idempotent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hornpipe.forwarding.batch import Batch, Results, Scan
+from hornpipe.forwarding.bulk import TableState
+from hornpipe.forwarding.entry import (
+    ALIAS,
+    PORT_ALIAS,
+    Bridge,
+    Entry,
+    EntryKey,
+    Gateway,
+    InterfaceAddress,
+    NetnsPort,
+    Port,
+)
+from hornpipe.forwarding.learnt import LearntMac, LearntMacs
+from hornpipe.forwarding.link import Link, Links
+from hornpipe.forwarding.rare import RETRY_SECONDS, RareEntries
+from hornpipe.forwarding.table import BulkKind, BulkTable, flood_key
+from hornpipe.forwarding.tables import Tables
+
+
+class Forwarding:
+    """Pure: no I/O, time is an argument. Used by the engine (desired), by the dataplane (work) and by views."""
+
+    def __init__(self) -> None:
+        self.links = Links()
+        self.rare = RareEntries(self.links)
+        self.bulk = Tables(self.links)
+        self.learnt = LearntMacs()
+        self.adopted = False
+        self.pruned = False
+        self._strays: list[Link] = []
+        self._flying: list[Batch] = []
+        self._number = 0
+
+    # ---- what should be there
+
+    def set(self, entry: Entry) -> None:
+        """Adds or replaces a rare entry; the same again costs nothing."""
+        self.rare.set(entry)
+
+    def remove(self, key: EntryKey) -> None:
+        entry = self.rare.remove(key)
+        if isinstance(entry, Bridge):
+            self.learnt.bridge_gone(entry.name)
+        elif isinstance(entry, Port | NetnsPort):
+            self.learnt.port_gone(entry.bridge, entry.name)
+
+    def get(self, key: EntryKey) -> Entry | None:
+        return self.rare.wanted.get(key)
+
+    def entries(self) -> Iterable[Entry]:
+        return self.rare.wanted.values()
+
+    def add_table(self, table: BulkTable) -> TableState:
+        """Everything in it is dirty at first. The handle's `touch(key)` saves a lookup."""
+        return self.bulk.add(table)
+
+    def drop_table(self, table: BulkTable) -> None:
+        """Its keys go from the kernel, unless their device goes too. Call it before the view is emptied."""
+        self.bulk.drop(table)
+
+    def touch(self, table: BulkTable, key: bytes) -> None:
+        """What `table.wanted(key)` says may have changed."""
+        self.bulk.states[table].touch(key)
+
+    def touch_all(self, table: BulkTable) -> None:
+        self.bulk.states[table].touch_all()
+
+    def tables(self) -> Iterable[TableState]:
+        return self.bulk.states.values()
+
+    def table_on(self, device: str, kind: BulkKind) -> TableState | None:
+        return self.bulk.on_device(device, kind)
+
+    # ---- work for a driver
+
+    @property
+    def has_work(self) -> bool:
+        return self.adopted and bool(self.rare.has_work or self._strays or self.bulk.active)
+
+    def take(self, budget: int, now: float) -> Batch | None:
+        """The next batch, about `budget` bulk entries; None: nothing can be done now."""
+        if not self.has_work:
+            return None
+        self._number += 1
+        batch = Batch(self._number)
+        self.rare.take(batch, now)
+        batch.strays, self._strays = self._strays, []
+        self.bulk.discard_deletes(entry.name for entry in batch.removals if self._takes_all(entry))
+        budget = self.bulk.take_adds(batch, budget)
+        if budget > 0:
+            self.bulk.take_deletes(batch, budget)
+        if batch.is_empty:
+            return None
+        self._flying.append(batch)
+        return batch
+
+    @staticmethod
+    def _takes_all(entry: Entry) -> bool:
+        return entry.kind == "vxlan" or (isinstance(entry, Bridge) and entry.owned)
+
+    def report(self, batch: Batch, results: Results, now: float) -> None:
+        """What became of a batch; what failed rests until something changes or `tick` tries it again."""
+        self._flying.remove(batch)
+        self.rare.report(batch, results, now)
+        for index in results.gone:
+            self.link_gone(index)
+        for link in results.links:
+            self.link_event(link)
+        for index, address, present in results.addresses:
+            self.address_event(index, address, present)
+        if self.bulk.report(batch, results):
+            self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
+        self.learn(results.learnt)
+
+    def tick(self, now: float) -> None:
+        """Tries again what failed or waits; call it about once a second."""
+        if self.rare.retry_at and now >= self.rare.retry_at:
+            self.rare.retry()
+            self.bulk.retry()
+
+    # ---- what is there
+
+    def adopt(self, scan: Scan) -> None:
+        """The kernel as found at start. Entries that match what is wanted will not be written."""
+        for link in scan.links:
+            self.links.put(link)
+        for index, address in scan.addresses:
+            self.links.addresses.setdefault(index, set()).add(address)
+        self.bulk.start(scan.tables)
+        for key in self.rare.wanted:
+            self.rare.todo[key] = None
+        self.adopted = True
+        self.learn(scan.learnt)
+
+    def prune(self) -> None:
+        """Removes what is marked ours and wanted by nobody. To be called once, when the gates are open."""
+        self.pruned = True
+        used = {entry.name for entry in self.rare.wanted.values()}
+        stray = [link for link in self.links.by_index.values() if link.name not in used]
+        self._strays = [link for link in stray if link.alias.startswith((ALIAS, PORT_ALIAS))]
+        going = {link.name for link in self._strays if link.alias.startswith(ALIAS)}
+        self.bulk.leftovers(going.__contains__)
+        for entry in self.rare.wanted.values():
+            if isinstance(entry, Bridge) and entry.owned:
+                self._retire_addresses(entry)
+
+    def _retire_addresses(self, bridge: Bridge) -> None:
+        """A bridge of ours has the gateway's addresses and no others (a link-local one is the kernel's)."""
+        gateway = self.get(("gateway", bridge.name))
+        keep = frozenset(gateway.addresses) if isinstance(gateway, Gateway) else frozenset()
+        link = self.links.by_name.get(bridge.name)
+        held = self.links.addresses.get(link.index, set()) if link is not None else set()
+        found = frozenset(held_one for held_one in held if held_one[0][:2] != b"\xfe\x80")
+        empty = Gateway(bridge=bridge.name, instance=bridge.instance, addresses=())
+        self.rare.retire(empty, found - keep)
+
+    def link_event(self, link: Link) -> bool:
+        """A link is new or changed. True: there was none of its name before."""
+        known = link.name in self.links.by_name
+        old = self.links.put(link)
+        if old == link:
+            return False
+        if old is not None and old.name != link.name:
+            self._link_affects(old.name, True)
+        fresh = old is None or old.name != link.name
+        self._link_affects(link.name, fresh or (old is not None and old.up != link.up))
+        if old is not None and old.master and old.master != link.master:
+            self.learnt.port_gone(self.links.name_of(old.master), link.name)
+        return not known
+
+    def link_gone(self, index: int) -> str:
+        """Returns the name that is gone; empty if it was not known or has a new holder."""
+        old = self.links.drop(index)
+        if old is None:
+            return ""
+        self.learnt.port_gone(self.links.name_of(old.master), old.name)
+        if old.name in self.links.by_name:
+            return ""
+        self.bulk.device_gone(old.name)
+        self._link_affects(old.name, True)
+        return old.name
+
+    def _link_affects(self, name: str, users_too: bool) -> None:
+        self.rare.affected(name, users_too)
+        self.bulk.device_changed(name)
+        port = self.get(("port", name))
+        if isinstance(port, Port | NetnsPort):
+            self.bulk.port_changed(port.bridge, name)
+
+    def resync(
+        self, links: Iterable[Link], addresses: Iterable[tuple[int, InterfaceAddress]]
+    ) -> list[tuple[str, bool]]:
+        """Events were lost, or may have been: all links and addresses anew, and all we want written again.
+
+        Writing what is there already costs the kernel a tenth of a dump of it and repairs on the way.
+        Returns the names that came or went.
+        """
+        changes: list[tuple[str, bool]] = []
+        present = {link.index: link for link in links}
+        for index in [index for index in self.links.by_index if index not in present]:
+            name = self.link_gone(index)
+            if name:
+                changes.append((name, False))
+        for link in present.values():
+            if self.link_event(link):
+                changes.append((link.name, True))
+        self.links.addresses.clear()
+        for index, address in addresses:
+            self.links.addresses.setdefault(index, set()).add(address)
+        for key in self.rare.wanted:
+            self.rare.todo[key] = None
+        for state in self.bulk.states.values():
+            state.touch_all()
+        return changes
+
+    def address_event(self, index: int, address: InterfaceAddress, present: bool) -> None:
+        held = self.links.addresses.setdefault(index, set())
+        if present:
+            held.add(address)
+        elif address in held:
+            held.discard(address)
+            key = ("gateway", self.links.name_of(index))
+            if key in self.rare.wanted:
+                self.rare.todo[key] = None
+
+    def neigh_event(self, index: int, ip: bytes, mac: bytes, intact: bool) -> None:
+        """A neighbour is new or changed (`intact`: NOARP and extern_learn as we write it) or gone (empty MAC)."""
+        state = self.table_on(self.links.name_of(index), "neigh")
+        if state is not None:
+            self._compare(state, ip, (mac,) if intact else None)
+
+    def fdb_event(self, index: int, mac: bytes, vtep: bytes, vni: int, present: bool) -> None:
+        """A ``self`` entry of a VXLAN device is new, changed or gone."""
+        name = self.links.name_of(index)
+        state = self.table_on(name, "fdb" if any(mac) else "flood")
+        if state is None:
+            return
+        if state.kind == "fdb":
+            self._compare(state, mac, (vtep, vni) if present else None)
+        elif not present:
+            self._compare(state, flood_key(vtep, vni), None)
+
+    def _compare(self, state: TableState, key: bytes, found: tuple[object, ...] | None) -> None:
+        wanted = state.table.wanted(key)
+        if wanted is None:
+            if state.scanned and found is None:
+                state.scanned.pop(key, None)
+        elif found is None or tuple(wanted[: len(found)]) != found:
+            state.touch(key)
+
+    def bridge_fdb_event(self, bridge_index: int, port_index: int, mac: bytes, present: bool) -> None:
+        """A ``master`` entry is gone, or is there and not one that we wrote."""
+        bridge, port = self.links.name_of(bridge_index), self.links.name_of(port_index)
+        if not present:
+            self.learnt.gone(bridge, port, mac)
+        elif self.is_learning(bridge, port):
+            self.learnt.seen(bridge, port, mac)
+            return  # it moved here; what that means for what is wanted is the engine's to say
+        local = self.table_on(bridge, "local")
+        if local is not None:
+            wanted = local.table.wanted(mac)
+            if wanted is not None:
+                if not present or wanted != port:
+                    local.touch(mac)
+                return
+        for kind, device in self.rare.users_of(bridge):
+            state = self.table_on(device, "fdb") if kind == "vxlan" else None
+            if state is not None and state.table.wanted(mac) is not None:
+                state.touch(mac)
+
+    # ---- MACs the kernel learnt
+
+    def is_learning(self, bridge: str, port: str) -> bool:
+        entry = self.get(("port", port))
+        if isinstance(entry, Port | NetnsPort) and entry.bridge == bridge:
+            return entry.learn
+        device = self.get(("bridge", bridge))
+        return isinstance(device, Bridge) and not device.owned and self.get(("vxlan", port)) is None
+
+    def learning_bridges(self) -> list[str]:
+        """Bridges on which at least one port is learning."""
+        names = {entry.name for entry in self.entries() if isinstance(entry, Bridge) and not entry.owned} | {
+            entry.bridge for entry in self.entries() if isinstance(entry, Port | NetnsPort) and entry.learn
+        }
+        return sorted(names)
+
+    def learn(self, found: Iterable[tuple[str, str, bytes]]) -> None:
+        """(bridge, port, MAC) as read from the kernel."""
+        for bridge, port, mac in found:
+            if self.is_learning(bridge, port):
+                self.learnt.seen(bridge, port, mac)
+
+    def take_learnt(self) -> list[LearntMac]:
+        return self.learnt.take()
+
+    # ---- what became of it
+
+    def take_changed(self) -> list[EntryKey]:
+        """Rare entries whose status may have changed since the last call."""
+        return self.rare.take_changed()
+
+    def entry_status(self, key: EntryKey) -> tuple[str, str]:
+        """(pending, done or error; reason) of a rare entry."""
+        return self.rare.status(key) if self.adopted else ("pending", "the kernel is not scanned yet")
+
+    def status(self, table: BulkTable, key: bytes) -> tuple[str, str]:
+        """(pending, done or error; reason) of a bulk entry."""
+        state = self.bulk.states[table]
+        if not self.adopted:
+            return "pending", "the kernel is not scanned yet"
+        if state.ready is None:
+            return "pending", state.reason
+        if state.is_pending(key) or self._is_flying(state, key):
+            return "pending", state.waiting.get(key, "")
+        if key in state.errors:
+            return "error", state.errors[key]
+        return "done", ""
+
+    def _is_flying(self, state: TableState, key: bytes) -> bool:
+        return any(
+            chunk.state is state and (key in chunk.adds or key in chunk.deletes)
+            for batch in self._flying
+            for chunk in batch.chunks
+        )
+
+    def flying(self) -> tuple[Batch, ...]:
+        """Batches taken and not yet reported."""
+        return tuple(self._flying)
+
+    def backlog(self) -> int:
+        """How many bulk keys are dirty or to go."""
+        return sum(len(state.dirty) + len(state.deletes) for state in self.bulk.active)
