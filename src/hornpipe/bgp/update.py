@@ -148,6 +148,8 @@ def _reach(update: Update, flags: int, value: bytes) -> None:
     family = value[0] << 16 | value[1] << 8 | value[2]
     size = value[3]
     row = FAMILIES.get(family)
+    if not family:
+        raise SessionReset(3, 9, b"", "MP_REACH_NLRI of the reserved family 0")
     if 5 + size > len(value) or (row is not None and size not in row.next_hop_lengths):
         # RFC 7606 section 7.11: the next hop precedes the NLRI, which therefore cannot be located.
         raise SessionReset(3, 9, b"", f"MP_REACH_NLRI with a next hop of {size} bytes")
@@ -163,6 +165,8 @@ def _unreach(update: Update, flags: int, value: bytes) -> None:
     if update.unreach_family:
         raise SessionReset(3, 1, b"", "MP_UNREACH_NLRI twice")
     update.unreach_family = value[0] << 16 | value[1] << 8 | value[2]
+    if not update.unreach_family:
+        raise SessionReset(3, 9, b"", "MP_UNREACH_NLRI of the reserved family 0")
     update.unreach = value[3:]
 
 

@@ -1,1 +1,1 @@
-""""""
+"""Address families: one file each, one row each in `table`."""

@@ -1,0 +1,34 @@
+"""Attributes we know well enough to check and pass on, and do not use.
+
+Tunnel encapsulation (RFC 9012), traffic engineering (RFC 5543), IPv6 address specific communities (RFC 5701), AIGP
+(RFC 7311), Only to Customer (RFC 9234), prefix SID (RFC 8669), ATTR_SET (RFC 6368); the errors of RFC 7606 sections
+7.15 and 7.16.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hornpipe.bgp.attr.malformed import Malformed
+
+if TYPE_CHECKING:
+    from hornpipe.bgp.attr.attributes import Attributes
+
+
+def accept(value: bytes, attributes: Attributes, as4: bool) -> None:
+    """Any value is passed on as it is: what it means is between its sender and its user."""
+
+
+def decode_ipv6_communities(value: bytes, attributes: Attributes, as4: bool) -> None:
+    if not value or len(value) % 20:
+        raise Malformed(f"IPv6 address specific communities of {len(value)} bytes")
+
+
+def decode_only_to_customer(value: bytes, attributes: Attributes, as4: bool) -> None:
+    if len(value) != 4:
+        raise Malformed(f"ONLY_TO_CUSTOMER of {len(value)} bytes")
+
+
+def decode_attr_set(value: bytes, attributes: Attributes, as4: bool) -> None:
+    if len(value) < 4:
+        raise Malformed(f"ATTR_SET of {len(value)} bytes")
