@@ -19,12 +19,17 @@ class SessionReset(Exception):
 
 
 class TreatAsWithdraw(Exception):
-    """The UPDATE's routes count as withdrawn; `attribute` is the type code of the one at fault."""
+    """The UPDATE's routes count as withdrawn; `attribute` is the type code of the one at fault.
 
-    def __init__(self, attribute: int, text: str) -> None:
+    `subcode` and `data` are for a NOTIFICATION, should the session have to end after all (RFC 7606 section 5.2).
+    """
+
+    def __init__(self, attribute: int, text: str, subcode: int = 1, data: bytes = b"") -> None:
         super().__init__(f"attribute {attribute}: {text}")
         self.attribute = attribute
         self.text = text
+        self.subcode = subcode
+        self.data = data
 
 
 class TooLong(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hornpipe.bgp.attr.as_path import AS_TRANS
-from hornpipe.bgp.attr.malformed import Malformed
+from hornpipe.bgp.attr.malformed import OPTIONAL_ERROR, Malformed
 
 if TYPE_CHECKING:
     from hornpipe.bgp.attr.attributes import Attributes
@@ -22,18 +22,18 @@ def decode(value: bytes, attributes: Attributes, as4: bool) -> None:
         raise Malformed(f"AGGREGATOR of {len(value)} bytes")
     asn = int.from_bytes(value[:-4], "big")
     if asn == 0:
-        raise Malformed("AGGREGATOR with AS 0 (RFC 7607)")
+        raise Malformed("AGGREGATOR with AS 0 (RFC 7607)", OPTIONAL_ERROR)
     attributes.aggregator = (asn, value[-4:])
 
 
 def decode_as4(value: bytes, attributes: Attributes, as4: bool) -> None:
     if as4:
-        raise Malformed("AS4_AGGREGATOR from a four-octet speaker")
+        raise Malformed("AS4_AGGREGATOR from a four-octet speaker", OPTIONAL_ERROR)
     if len(value) != 8:
         raise Malformed(f"AS4_AGGREGATOR of {len(value)} bytes")
     asn = int.from_bytes(value[:4], "big")
     if asn == 0:
-        raise Malformed("AS4_AGGREGATOR with AS 0 (RFC 7607)")
+        raise Malformed("AS4_AGGREGATOR with AS 0 (RFC 7607)", OPTIONAL_ERROR)
     # RFC 6793 section 4.2.3: it counts only if the old attribute says AS_TRANS.
     if attributes.aggregator is not None and attributes.aggregator[0] == AS_TRANS:
         attributes.aggregator = (asn, value[4:])

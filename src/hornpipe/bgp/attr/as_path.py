@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hornpipe.bgp.attr.malformed import Malformed
+from hornpipe.bgp.attr.malformed import MALFORMED_AS_PATH, Malformed
 
 if TYPE_CHECKING:
     from hornpipe.bgp.attr.attributes import Attributes
@@ -31,19 +31,19 @@ def parse(value: bytes, as4: bool) -> Path:
     end = len(value)
     while position < end:
         if position + 2 > end:
-            raise Malformed("AS_PATH with a single byte left")
+            raise Malformed("AS_PATH with a single byte left", MALFORMED_AS_PATH)
         kind = value[position]
         count = value[position + 1]
         after = position + 2 + count * size
         if not AS_SET <= kind <= CONFED_SET:
-            raise Malformed(f"AS_PATH segment of type {kind}")
+            raise Malformed(f"AS_PATH segment of type {kind}", MALFORMED_AS_PATH)
         if count == 0:
-            raise Malformed("AS_PATH segment without AS numbers")
+            raise Malformed("AS_PATH segment without AS numbers", MALFORMED_AS_PATH)
         if after > end:
-            raise Malformed("AS_PATH segment runs over the end")
+            raise Malformed("AS_PATH segment runs over the end", MALFORMED_AS_PATH)
         numbers = tuple([int.from_bytes(value[at : at + size], "big") for at in range(position + 2, after, size)])
         if 0 in numbers:
-            raise Malformed("AS 0 in AS_PATH (RFC 7607)")
+            raise Malformed("AS 0 in AS_PATH (RFC 7607)", MALFORMED_AS_PATH)
         segments.append((kind, numbers))
         position = after
     return tuple(segments)
@@ -127,6 +127,6 @@ def decode_as4(value: bytes, attributes: Attributes, as4: bool) -> None:
     """Merges into the AS_PATH, which has the lower code but may come later: `block` calls this one last."""
     if as4:
         # RFC 6793 section 4.1: between four-octet speakers it must not be there.
-        raise Malformed("AS4_PATH from a four-octet speaker")
+        raise Malformed("AS4_PATH from a four-octet speaker", MALFORMED_AS_PATH)
     attributes.as_path = merge(attributes.as_path, parse(value, True))
     attributes.as_path_length = length(attributes.as_path)

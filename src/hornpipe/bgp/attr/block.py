@@ -43,6 +43,7 @@ from hornpipe.bgp.family import IPV4_UNICAST
 
 __all__ = ["Attributes", "build", "check", "decode", "export_ebgp", "export_ibgp", "reflect", "walk"]
 
+_FLAGS_ERROR: Final = 4
 _KIND_BITS: Final = OPTIONAL | TRANSITIVE
 
 
@@ -92,7 +93,7 @@ def check(attributes: bytes, *, internal: bool, as4: bool) -> None:
     """
     error, _ = _read(Attributes(attributes, b"", 0, as4), internal, as4)
     if error is not None:
-        raise SessionReset(3, 1, b"", error.text)
+        raise SessionReset(3, error.subcode, error.data, error.text)
 
 
 def _read(result: Attributes, internal: bool, as4: bool) -> tuple[TreatAsWithdraw | None, set[int]]:
@@ -113,11 +114,14 @@ def _read(result: Attributes, internal: bool, as4: bool) -> tuple[TreatAsWithdra
             _discard(result, code, f"{row.name} from an external peer")
         elif flags & _KIND_BITS != row.flags:
             # RFC 7606 section 3 c: whatever the attribute, unless its own specification says otherwise.
-            error = error or TreatAsWithdraw(code, f"{row.name} with flags 0x{flags:02x}")
+            error = error or TreatAsWithdraw(
+                code, f"{row.name} with flags 0x{flags:02x}", _FLAGS_ERROR, _encode(flags, code, value)
+            )
         elif row.late:
             late.append((row, value))
         else:
-            error = _decode_one(result, row, value, as4) or error
+            failed = _decode_one(result, row, value, as4)
+            error = error or failed
     for row, value in late:
         error = error or _decode_one(result, row, value, as4)
     return error or _confederation(result, internal), seen
@@ -128,9 +132,9 @@ def _decode_one(result: Attributes, row: AttributeSpec, value: bytes, as4: bool)
         row.decode(value, result, as4)
     except Malformed as why:
         if row.reaction == DISCARD:
-            _discard(result, row.code, str(why))
+            _discard(result, row.code, why.text)
             return None
-        return TreatAsWithdraw(row.code, str(why))
+        return TreatAsWithdraw(row.code, why.text, why.subcode, _encode(row.flags, row.code, value))
     return None
 
 
@@ -140,7 +144,7 @@ def _confederation(result: Attributes, internal: bool) -> TreatAsWithdraw | None
         return None
     for kind, _ in result.as_path:
         if kind in (as_path.CONFED_SEQUENCE, as_path.CONFED_SET):
-            return TreatAsWithdraw(AS_PATH, "AS_PATH with a confederation segment from an external peer")
+            return TreatAsWithdraw(AS_PATH, "AS_PATH with a confederation segment from an external peer", 11)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hornpipe.bgp.attr.malformed import Malformed
+from hornpipe.bgp.attr.malformed import INVALID_ORIGIN, Malformed
 
 if TYPE_CHECKING:
     from hornpipe.bgp.attr.attributes import Attributes
@@ -20,5 +20,5 @@ def decode(value: bytes, attributes: Attributes, as4: bool) -> None:
     if len(value) != 1:
         raise Malformed(f"ORIGIN of {len(value)} bytes")
     if value[0] > INCOMPLETE:
-        raise Malformed(f"ORIGIN {value[0]}")
+        raise Malformed(f"ORIGIN {value[0]}", INVALID_ORIGIN)
     attributes.origin = value[0]

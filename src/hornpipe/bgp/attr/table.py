@@ -100,7 +100,7 @@ _ROWS: Final = (
     AttributeSpec(AS4_AGGREGATOR, "AS4_AGGREGATOR", _TRANSITIVE, DISCARD, aggregator.decode_as4, late=True),
     AttributeSpec(PMSI_TUNNEL, "PMSI_TUNNEL", _TRANSITIVE, WITHDRAW, pmsi.decode),
     AttributeSpec(23, "TUNNEL_ENCAPSULATION", _TRANSITIVE, WITHDRAW, opaque.accept),
-    AttributeSpec(24, "TRAFFIC_ENGINEERING", _LOCAL, WITHDRAW, opaque.accept),
+    AttributeSpec(24, "TRAFFIC_ENGINEERING", _LOCAL, WITHDRAW, opaque.decode_traffic_engineering),
     AttributeSpec(25, "IPV6_EXTENDED_COMMUNITIES", _TRANSITIVE, WITHDRAW, opaque.decode_ipv6_communities),
     AttributeSpec(AIGP, "AIGP", _LOCAL, DISCARD, opaque.accept, internal_only=True),
     AttributeSpec(LARGE_COMMUNITY, "LARGE_COMMUNITY", _TRANSITIVE, WITHDRAW, community.decode_large),

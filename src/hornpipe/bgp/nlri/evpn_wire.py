@@ -40,7 +40,7 @@ _KEY_PIECES: Final[dict[int, Struct]] = {
 
 def _uniform(data: bytes) -> int:
     """The length byte if the field holds only type 2 routes of one size, otherwise 0."""
-    if len(data) < 35 or data[0] != MAC_IP:
+    if len(data) < 70 or data[0] != MAC_IP:
         return 0
     size = data[1]
     sizes = _MAC_IP_SIZES.get(size)
