@@ -1,14 +1,16 @@
 """Whether routes with an attribute block are accepted, and what follows from the block for the tables.
 
-Not accepted: malformed blocks whose reaction is treat-as-withdraw (RFC 7606), and loops, which are our own AS in AS_PATH
-(RFC 4271 section 9.1.2), ORIGINATOR_ID or CLUSTER_LIST (RFC 4456 section 8). A block is judged once, when it is interned.
+Not accepted: malformed blocks whose reaction is treat-as-withdraw (RFC 7606), and loops, which are our own AS in
+AS_PATH (RFC 4271 section 9.1.2), ORIGINATOR_ID or CLUSTER_LIST (RFC 4456 section 8). A block is judged once, when it
+is interned.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from hornpipe.bgp.attr.block import Attributes, decode
+from hornpipe.bgp.attr.attributes import Attributes
+from hornpipe.bgp.attr.block import decode
 from hornpipe.bgp.error import TreatAsWithdraw
 from hornpipe.rib.best import neighbour_as, sort_key
 from hornpipe.rib.export import scope_of
@@ -33,6 +35,7 @@ def admit(source: Source, family: int, next_hop: bytes, raw: bytes, identity: Id
         block.rejected = block.fault = str(fault)
         return block
     block.attributes = attributes
+    block.next_hop = attributes.next_hop
     block.fault = "; ".join(attributes.discarded)
     if not source.local:
         block.rejected = loop(attributes, identity)

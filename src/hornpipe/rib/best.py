@@ -1,11 +1,12 @@
 """Best path selection: one step a function, composed into a sort key, so that choosing is a comparison of tuples.
 
-The steps of RFC 4271 section 9.1.2.2 and RFC 4456 section 9, with three of ours in front: what a live session said beats
-what is kept stale; RFC 7432 section 15 (a sticky MAC beats one that is not, a higher MAC mobility sequence a lower one);
-and a local route beats a learnt one. The interior cost is left out: the next hops are VTEPs, and the underlay is not ours.
+The steps of RFC 4271 section 9.1.2.2 and RFC 4456 section 9, with three of ours in front: what a live session said
+beats what is kept stale; RFC 7432 section 15 (a sticky MAC beats one that is not, a higher MAC mobility sequence a
+lower one); and a local route beats a learnt one. The interior cost is left out: the next hops are VTEPs, and the
+underlay is not ours.
 
-MED is compared between paths of the same neighbouring AS only, which is no total order. The key holds it in its place,
-and `rank` falls back to the elimination as the RFC writes it in the one case where that matters.
+MED is compared between paths of the same neighbouring AS only, which is no total order. The key holds it in its
+place, and `rank` falls back to the elimination as the RFC writes it in the one case where that matters.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from hornpipe.bgp.attr.block import Attributes
+from hornpipe.bgp.attr.attributes import Attributes
 from hornpipe.bgp.family import EVPN
 from hornpipe.rib.path import Path
 from hornpipe.rib.source import Source

@@ -1,9 +1,9 @@
 """RT-Constraint (RFC 4684): what peers ask for decides what they are sent; what we import decides what we ask for.
 
-A membership that comes or goes marks the routes it concerns in the peer's Adj-RIB-Out *before* the filter changes: those
-that become visible as not sent, those that vanish as sent. They are found by route target, so a change costs what it
-touches. Until a peer has asked, it is sent nothing of a constrained family, and End-of-RIB of these families waits for
-the peer's End-of-RIB of the memberships (section 6), for at most `PATIENCE` seconds.
+A membership that comes or goes marks the routes it concerns in the peer's Adj-RIB-Out *before* the filter changes:
+those that become visible as not sent, those that vanish as sent. They are found by route target, so a change costs
+what it touches. Until a peer has asked, it is sent nothing of a constrained family, and End-of-RIB of these families
+waits for the peer's End-of-RIB of the memberships (section 6), for at most `PATIENCE` seconds.
 
 We ask for the union of what the importers import, with our AS as origin. A reflector asks for everything.
 """

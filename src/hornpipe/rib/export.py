@@ -8,8 +8,8 @@ The rules, in the order they are asked:
   from a non-client to clients. From and to eBGP peers they go to everybody;
 - what RT-Constraint left of it (`Membership`), asked last as it costs most.
 
-Reflection changes nothing but ORIGINATOR_ID and CLUSTER_LIST (RFC 4456 section 10); towards eBGP our AS is prepended and
-what must not leave the AS removed. The next hop stays everywhere: it is the VTEP, not the speaker.
+Reflection changes nothing but ORIGINATOR_ID and CLUSTER_LIST (RFC 4456 section 10); towards eBGP our AS is prepended
+and what must not leave the AS removed. The next hop stays everywhere: it is the VTEP, not the speaker.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from hornpipe.bgp.attr import block as attr
-from hornpipe.bgp.attr.block import Attributes
+from hornpipe.bgp.attr.attributes import Attributes
+from hornpipe.bgp.attr.community import NO_ADVERTISE, NO_EXPORT, NO_EXPORT_SUBCONFED
 from hornpipe.bgp.family import RTC
 from hornpipe.rib.best import DEFAULT_LOCAL_PREF
 from hornpipe.rib.identity import Identity
@@ -33,12 +34,8 @@ EVERYWHERE: Final = 0
 INSIDE: Final = 1
 NOWHERE: Final = 2
 
-NO_EXPORT: Final = b"\xff\xff\xff\x01"
-NO_ADVERTISE: Final = b"\xff\xff\xff\x02"
-NO_EXPORT_SUBCONFED: Final = b"\xff\xff\xff\x03"
 
-
-def scope_of(communities: tuple[bytes, ...]) -> Scope:
+def scope_of(communities: tuple[int, ...]) -> Scope:
     if not communities:
         return EVERYWHERE
     if NO_ADVERTISE in communities:
@@ -59,26 +56,23 @@ def permits(outlet: Outlet, source: Source, scope: Scope, reflector: bool) -> bo
 
 
 def outgoing(block: Block, peer: Peer, identity: Identity) -> bytes:
-    """The attributes of a block towards a peer, made once for each kind of peer."""
-    if peer.source.internal:
-        made = block.out_internal
-        if made is None:
-            made = block.out_internal = _internal(block, identity)
-        return made
-    made = block.out_external if peer.as4 else block.out_external_as2
-    if made is None:
-        assert block.attributes is not None  # a rejected block has no routes
-        made = attr.export_ebgp(block.attributes, local_as=identity.local_as, as4=peer.as4)
-        if peer.as4:
-            block.out_external = made
-        else:
-            block.out_external_as2 = made
-    return made
-
-
-def _internal(block: Block, identity: Identity) -> bytes:
-    attributes, source = block.attributes, block.source
+    """The attributes of a block towards a peer; made once for internal and once for external peers."""
+    attributes = block.attributes
     assert attributes is not None  # a rejected block has no routes
+    if not peer.as4:  # rare enough to be made each time
+        return _made(attributes, block.source, peer, identity)
+    if peer.source.internal:
+        if block.out_internal is None:
+            block.out_internal = _made(attributes, block.source, peer, identity)
+        return block.out_internal
+    if block.out_external is None:
+        block.out_external = _made(attributes, block.source, peer, identity)
+    return block.out_external
+
+
+def _made(attributes: Attributes, source: Source, peer: Peer, identity: Identity) -> bytes:
+    if not peer.source.internal:
+        return attr.export_ebgp(attributes, local_as=identity.local_as, as4=peer.as4)
     if source.internal and not source.local and identity.cluster_id is not None:
-        return attr.reflect(attributes, originator_id=source.router_id, cluster_id=identity.cluster_id)
-    return block.raw
+        return attr.reflect(attributes, originator_id=source.router_id, cluster_id=identity.cluster_id, as4=peer.as4)
+    return attr.export_ibgp(attributes, local_pref=DEFAULT_LOCAL_PREF, as4=peer.as4)

@@ -1,12 +1,12 @@
 """Adj-RIB-In of one source and family: its attribute blocks, interned by their bytes.
 
-When a session ends and its paths are kept (RFC 4724), the blocks move aside as they are and the next session starts with
-an empty cache. What is announced again moves, route by route, to new paths; what is still on the old ones at End-of-RIB
-is what the peer did not announce again. No route carries a mark, and nothing is walked but the blocks.
+When a session ends and its paths are kept (RFC 4724), the blocks move aside as they are and the next session starts
+with an empty cache. What is announced again moves, route by route, to new paths; what is still on the old ones at
+End-of-RIB is what the peer did not announce again. No route carries a mark, and nothing is walked but the blocks.
 
-RFC 4724 section 4.2 wants paths that are already stale deleted when the next session ends too. They are kept here, until
-the time that was set when they became stale: a reflector that comes up and falls again must not take down forwarding that
-is still right, and the time bounds it as the rule intends.
+RFC 4724 section 4.2 wants paths that are already stale deleted when the next session ends too. They are kept here,
+until the time that was set when they became stale: a reflector that comes up and falls again must not take down
+forwarding that is still right, and the time bounds it as the rule intends.
 """
 
 from __future__ import annotations
@@ -39,15 +39,14 @@ class Intake:
         self.source = source
         self.table = table
         self.blocks: dict[tuple[bytes, bytes], Block] = {}
-        """(next hop, attribute bytes) -> block, of the present session."""
+        """(next hop of MP_REACH_NLRI, attribute bytes) -> block, of the present session."""
         self.kept: list[Kept] = []
         self.idle = 0
         self.end_of_rib = False
         """End-of-RIB was received in this session."""
 
-    def enter(self, block: Block) -> None:
+    def enter(self, key: tuple[bytes, bytes], block: Block) -> None:
         """Intern a new block and find the one it follows, if the selection would treat them alike."""
-        key = (block.next_hop, block.raw)
         self.blocks[key] = block
         for kept in self.kept:
             former = kept.blocks.get(key)

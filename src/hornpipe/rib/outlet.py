@@ -1,8 +1,8 @@
 """Adj-RIB-Out without a table: `Peer` is a session's sending side, `Outlet` one family of it.
 
-What a peer was sent is what the Loc-RIB holds, seen through the peer's filter, except for the keys in `dirty`, which say
-what was sent last. So a peer in sync costs no memory a route, and a route that changes and changes back before the peer
-takes it costs nothing on the wire.
+What a peer was sent is what the Loc-RIB holds, seen through the peer's filter, except for the keys in `dirty`, which
+say what was sent last. So a peer in sync costs no memory a route, and a route that changes and changes back before
+the peer takes it costs nothing on the wire.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """From changed keys to UPDATE messages: routes with the same attributes share a message, in as few messages as fit.
 
-A small backlog is packed whole. A large one is first put in an order that keeps attribute blocks together, then packed a
-chunk at a time, so that a peer that reads slowly holds a set of keys in memory and not its bytes. Announcements leave
-before withdrawals: a MAC that moved is reachable at its new place before it is gone from the old one.
+A small backlog is packed whole. A large one is first put in an order that keeps attribute blocks together, then
+packed a chunk at a time, so that a peer that reads slowly holds a set of keys in memory and not its bytes.
+Announcements leave before withdrawals: a MAC that moved is reachable at its new place before it is gone from the old
+one.
 
-Peers that hear the same changes get the same bytes: the messages of a path and its keys are made once and shared by all
-outlets that pack them while they are remembered.
+Peers that hear the same changes get the same bytes: the messages of a path and its keys are made once and shared by
+all outlets that pack them while they are remembered.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """Paths are shared: one object for all routes that have the same source, attributes and payload.
 
-A `Block` is one distinct attribute block (with its next hop) from one source in one family, decoded once, with all that
-follows from it: the sort key of the best path selection, its route targets, who is to hear of it, the bytes towards other
-peers. A `Path` is a block plus a payload (the part of the NLRI that is no key: ESI and labels). A route costs an entry in
-the table and one in `Path.keys`, no object of its own; the keys let a lost peer, a membership or an import that changes
-touch its routes without a walk over the table.
+A `Block` is one distinct attribute block (with its next hop) from one source in one family, decoded once, with all
+that follows from it: the sort key of the best path selection, its route targets, who is to hear of it, the bytes
+towards other peers. A `Path` is a block plus a payload (the part of the NLRI that is no key: ESI and labels). A
+route costs an entry in the table and one in `Path.keys`, no object of its own; the keys let a lost peer, a
+membership or an import that changes touch its routes without a walk over the table.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hornpipe.bgp.attr.block import Attributes
+from hornpipe.bgp.attr.attributes import Attributes
 
 if TYPE_CHECKING:
     from hornpipe.rib.audience import Audience
@@ -30,7 +30,6 @@ class Block:
         "neighbour_as",
         "next_hop",
         "out_external",
-        "out_external_as2",
         "out_internal",
         "paths",
         "predecessor",
@@ -46,6 +45,7 @@ class Block:
         self.source = source
         self.family = family
         self.next_hop = next_hop
+        """That of MP_REACH_NLRI, or of NEXT_HOP for plain IPv4 routes."""
         self.raw = raw
         self.attributes: Attributes | None = None
         self.rejected = ""
@@ -64,7 +64,7 @@ class Block:
         """The same bytes in a former session, while its paths are kept stale."""
         self.out_internal: bytes | None = None
         self.out_external: bytes | None = None
-        self.out_external_as2: bytes | None = None
+        """Attributes towards other peers, see `export.outgoing`."""
 
 
 class Path:

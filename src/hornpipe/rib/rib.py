@@ -1,8 +1,8 @@
 """The RIB: UPDATEs and local routes in; changed keys for the VPN instances and UPDATEs for the peers out.
 
-A route is a key in its family's `Table`, pointing at a shared `Path`. Input marks what it concerns and returns; output is
-taken when there is room for it: `take_imports` by the VPN layer, `take_updates` by a peer's socket. Between the two lives
-only a set of keys each, so a burst costs the newest state and not its history.
+A route is a key in its family's `Table`, pointing at a shared `Path`. Input marks what it concerns and returns;
+output is taken when there is room for it: `take_imports` by the VPN layer, `take_updates` by a peer's socket.
+Between the two lives only a set of keys each, so a burst costs the newest state and not its history.
 
 RFC 4271 section 9, RFC 4456 (reflection), RFC 4684 (RT-Constraint), RFC 4724 (stale paths, End-of-RIB), RFC 7606.
 Time is an argument: monotonic seconds.
@@ -14,7 +14,7 @@ import math
 from collections.abc import Collection, Iterator
 from itertools import islice
 
-from hornpipe.bgp.attr.block import build
+from hornpipe.bgp.attr.block import build, check
 from hornpipe.bgp.family import IPV4_UNICAST, RTC
 from hornpipe.bgp.family import name as family_name
 from hornpipe.bgp.nlri.table import FAMILIES
@@ -28,7 +28,7 @@ from hornpipe.rib.importer import Importer
 from hornpipe.rib.intake import Intake
 from hornpipe.rib.outlet import Outlet, Peer
 from hornpipe.rib.packing import pack
-from hornpipe.rib.path import Block, Path
+from hornpipe.rib.path import Path
 from hornpipe.rib.source import Source
 from hornpipe.rib.table import Table
 
@@ -66,7 +66,9 @@ class Rib:
 
     # ---- sources: Adj-RIB-In -----------------------------------------------------------------------------------------
 
-    def source_up(self, source: Source, families: Collection[int], now: float, stale_until: float | None = None) -> None:
+    def source_up(
+        self, source: Source, families: Collection[int], now: float, stale_until: float | None = None
+    ) -> None:
         """A session is established for these families. Stale paths of others go now; those of these families are
         replaced as routes arrive and go at End-of-RIB or at their deadline, which `stale_until` moves."""
         if source.families:
@@ -123,6 +125,8 @@ class Rib:
 
     def update(self, source: Source, update: Update, now: float) -> None:
         """One UPDATE of an established session. Raises `SessionReset` where RFC 7606 ends the session."""
+        if update.attributes and update.hides_nlri:
+            check(update.attributes, internal=source.internal, as4=source.as4)
         if update.unreach:
             self._withdrawn(source, update.unreach_family, update.unreach)
         if update.v4_withdrawn:
@@ -148,10 +152,11 @@ class Rib:
             source.error(update.error)
             self._forget(source, table, [key for key, _ in routes])
             return
-        block = intake.blocks.get((next_hop, update.attributes))
+        mark = (next_hop, update.attributes)
+        block = intake.blocks.get(mark)
         if block is None:
             block = admit(source, family, next_hop, update.attributes, self.identity)
-            intake.enter(block)
+            intake.enter(mark, block)
         if block.fault:
             source.error(block.fault)
         if block.rejected:
@@ -201,10 +206,11 @@ class Rib:
         intake = self.local.intakes.get(family)
         if intake is None:
             intake = self.local.intakes[family] = Intake(self.local, self._table(family))
-        block = intake.blocks.get((next_hop, attributes))
+        mark = (next_hop, attributes)
+        block = intake.blocks.get(mark)
         if block is None:
             block = admit(self.local, family, next_hop, attributes, self.identity)
-            intake.enter(block)
+            intake.enter(mark, block)
         intake.table.learn(block, [(key, payload)])
 
     def withdraw(self, family: int, key: bytes) -> None:
@@ -261,7 +267,8 @@ class Rib:
     def imported(self, importer: int, family: int, key: bytes) -> Path | None:
         """The best path if this importer imports it."""
         path = self.best(family, key)
-        if path is None or self.tables[family].importers[importer].targets.isdisjoint(path.block.targets):
+        known = self.tables[family].importers.get(importer) if path is not None else None
+        if path is None or known is None or known.targets.isdisjoint(path.block.targets):
             return None
         return path
 

@@ -1,7 +1,7 @@
 """One family's routes: key -> the best path, or all paths best first where there are several.
 
-The table does the two things every change has in common: it keeps the entry ranked, and it marks the importers and peers
-that are concerned. All indexes go by attribute block, of which there are few, and never by route.
+The table does the two things every change has in common: it keeps the entry ranked, and it marks the importers and
+peers that are concerned. All indexes go by attribute block, of which there are few, and never by route.
 
 `changed` is the heart of it: the old best path's audience is told that this was the last thing sent, the new one's that
 there is something to send. What actually goes out is decided when a peer takes it, by comparing bytes.
@@ -269,7 +269,7 @@ class Table:
                 self._leave(key, other)
 
     def _rank(self, key: bytes, old_best: Path, paths: list[Path]) -> None:
-        """Enter `paths`. A best path that gave way to its twin of the new session is no change: its bytes are the same."""
+        """Enter `paths`. A best path that gave way to its twin of the new session is no change: the bytes are equal."""
         several = isinstance(self.entries[key], tuple)
         ranked = rank(paths)
         best = ranked[0]
