@@ -61,6 +61,12 @@ class TableState:
         self.dirty[key] = None
         self.active[self] = None
 
+    def touch_keys(self, keys: dict[bytes, None]) -> None:
+        """`touch` for many at once."""
+        if keys:
+            self.dirty.update(keys)
+            self.active[self] = None
+
     def touch_all(self) -> None:
         self.dirty.update(dict.fromkeys(self.table.keys()))
         if self.dirty:
