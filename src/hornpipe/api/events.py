@@ -24,9 +24,10 @@ KEEPALIVE = 15.0
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    since: Annotated[
-        int | None, msgspec.Meta(ge=0, description="After this sequence number; a stream without it begins now.")
-    ] = None
+    since: (
+        Annotated[int, msgspec.Meta(ge=0, description="After this sequence number; a stream without it begins now.")]
+        | None
+    ) = None
     kind: Annotated[str, msgspec.Meta(description="Only kinds that begin so, as `peer` or `port.up`.")] = ""
 
 

@@ -81,7 +81,7 @@ def cell(column: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return table([{"": key, " ": item} for key, item in value.items()])
+        return facts(value)
     if isinstance(value, list):
         if isinstance(value[0], dict):
             return table(value)
@@ -103,6 +103,15 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         "<tr>" + "".join(f"<td>{cell(name, row.get(name))}</td>" for name in columns) + "</tr>" for row in rows
     )
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def facts(values: Mapping[str, Any]) -> str:
+    """One thing: a name and a value a line."""
+    lines = "".join(
+        f"<tr><th>{escape(str(name).replace('_', ' '))}</th><td>{cell(name, value)}</td></tr>"
+        for name, value in values.items()
+    )
+    return f'<div class="scroll"><table><tbody>{lines}</tbody></table></div>'
 
 
 def html(title: str, current: str, parts: Sequence[tuple[str, str]]) -> bytes:
@@ -132,8 +141,7 @@ def rows_page(call: Call, path: str, query: Mapping[str, str], value: Any) -> by
             following = urlencode({**query, "cursor": value.next})
             more = [("", f'<p><a href="?{escape(following)}">next page</a></p>')]
         return html(path.removeprefix("/v1/"), path, [("", table(shown["items"])), *more])
-    listed = shown if isinstance(shown, dict) else {"": shown}
-    return html(path.removeprefix("/v1/"), path, [("", table([{"": key, " ": item} for key, item in listed.items()]))])
+    return html(path.removeprefix("/v1/"), path, [("", facts(shown if isinstance(shown, dict) else {"": shown}))])
 
 
 def overview(call: Call) -> Reply:
