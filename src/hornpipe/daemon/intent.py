@@ -24,7 +24,13 @@ FILE_NAME = "intent.json"
 
 
 class IntentDamaged(Exception):
-    """The file is there and cannot be used; nobody knows what was attached."""
+    """The file is there and cannot be used. A start without it would take down what clients still rely on, so it is
+    for a person to decide; what the kernel forwards stays as it is meanwhile."""
+
+    REMEDY = "move it away to start with nothing attached"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason} ({self.REMEDY})")
 
 
 class IntentFile:
@@ -38,14 +44,14 @@ class IntentFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise IntentDamaged(f"{self.path}: {error.strerror}") from error
+            raise IntentDamaged(self.path, error.strerror or str(error)) from error
         try:
             version = msgspec.json.decode(text, type=_Versioned).version
             if version > VERSION:
-                raise IntentDamaged(f"{self.path}: written by a later hornpipe (format {version}, known {VERSION})")
+                raise IntentDamaged(self.path, f"written by a later hornpipe (format {version}, known {VERSION})")
             return msgspec.json.decode(text, type=Intent)
         except msgspec.DecodeError as error:
-            raise IntentDamaged(f"{self.path}: {error}") from error
+            raise IntentDamaged(self.path, str(error)) from error
 
     def save(self, intent: Intent) -> None:
         """Durable when it returns; OSError leaves the old file in place."""
@@ -61,12 +67,6 @@ class IntentFile:
             beside.unlink(missing_ok=True)  # a full disk needs the space more than we a torn file
             raise
         _sync_directory(self.path.parent)
-
-    def set_aside(self) -> Path:
-        """Renames a damaged file, so that a human can look at it and a new one can be written."""
-        aside = self.path.with_suffix(".damaged")
-        os.replace(self.path, aside)
-        return aside
 
 
 class _Versioned(msgspec.Struct):

@@ -43,13 +43,16 @@ class Log:
         processors.append(_with_priority(render) if in_journal else render)
         structlog.configure(
             processors=processors,
-            wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
             logger_factory=structlog.WriteLoggerFactory(file=stream),
             cache_logger_on_first_use=False,
         )
         self.logger: FilteringBoundLogger = structlog.get_logger()
-        handler = _Forward(self.logger)
-        logging.basicConfig(handlers=[handler], level=max(_LEVELS[level], logging.WARNING), force=True)
+        logging.basicConfig(handlers=[_Forward(self.logger)], force=True)
+        self.set_level(level)
+
+    def set_level(self, level: str) -> None:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]))
+        logging.getLogger().setLevel(max(_LEVELS[level], logging.WARNING))
 
     def warnings(self) -> Sequence[LogRow]:
         return tuple(self._warnings)

@@ -20,6 +20,9 @@ COALESCE = 0.003
 BUDGET = 2000
 """Routes a turn: a few milliseconds at most, so timers, sockets and the API are never late by more."""
 
+FAULT_PAUSE = 1.0
+"""After a fault in a turn, which the loop logs: sessions and traffic go on, but what fails must not fail in circles."""
+
 
 class Turned(Protocol):
     """What the pump needs of the engine."""
@@ -60,15 +63,19 @@ class Pump:
             self._turn.cancel()
             self._turn = None
         now = self._loop.time()
-        if now >= self._engine.next_deadline():
-            self._engine.tick(now)
-        more = self._engine.run(now, BUDGET)
-        self._flush_soon(now)
-        self.program(now)
-        self.progressed(now)
+        not_before = now + FAULT_PAUSE
+        try:
+            if now >= self._engine.next_deadline():
+                self._engine.tick(now)
+            more = self._engine.run(now, BUDGET)
+            self._flush_soon(now)
+            self.program(now)
+            self.progressed(now)
+            not_before = -math.inf
+        finally:
+            self._arm(not_before)
         if more:
             self.wake()
-        self._arm()
 
     def _flush_soon(self, now: float) -> None:
         if self._flush_timer is not None:
@@ -92,9 +99,9 @@ class Pump:
             self._flushed = now
         self.flush(now)
 
-    def _arm(self) -> None:
+    def _arm(self, not_before: float = -math.inf) -> None:
         """One timer, for the engine's earliest deadline."""
-        due = self._engine.next_deadline()
+        due = max(self._engine.next_deadline(), not_before)
         if due == self._due and self._timer is not None:
             return
         if self._timer is not None:

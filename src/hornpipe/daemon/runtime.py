@@ -1,4 +1,4 @@
-"""The runtime directory: made if it is not there, and locked, since two daemons in one would spoil each other's intent."""
+"""The runtime directory: made if it is not there, and locked, as two daemons in one would spoil each other's intent."""
 
 from __future__ import annotations
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import grp
 import os
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -22,59 +24,92 @@ SHUTDOWN_SECONDS = 1.0
 GROUP = "hornpipe"
 
 
+class Site(NamedTuple):
+    app: str
+    key: str
+    """Of the configuration."""
+    address: str
+    mode: int = 0
+    group: str = ""
+
+
 class Sites:
-    """`start` raises `ConfigError` naming the key whose address cannot be had."""
+    """`apply` raises `ConfigError` naming the key whose address cannot be had. It may be called again with other
+    settings: what did not change keeps its listener and its connections."""
 
-    def __init__(self, context: Context, api: schema.Api, default_socket: Path, file: str) -> None:
-        self._context, self._api, self._file = context, api, file
-        self.socket = Path(api.socket) if api.socket is not None else default_socket
-        self._runners: list[web.AppRunner] = []
+    def __init__(self, context: Context, default_socket: Path, file: str) -> None:
+        self._context, self._default_socket, self._file = context, default_socket, file
+        self._apps = {"api": make_app(context), "bagpipe": make_bagpipe_app(context)}
+        self._runners: dict[str, web.AppRunner] = {}
+        self._sites: dict[Site, web.BaseSite] = {}
 
-    async def start(self) -> None:
-        runner = await self._runner(make_app(self._context))
-        await web.SockSite(runner, self._unix_socket()).start()
-        if self._api.listen is not None:
-            await self._tcp(runner, "api.listen", self._api.listen)
-        if self._api.bagpipe:
-            address = self._api.bagpipe if isinstance(self._api.bagpipe, str) else BAGPIPE_DEFAULT
-            await self._tcp(await self._runner(make_bagpipe_app(self._context)), "api.bagpipe", address)
+    async def apply(self, api: schema.Api) -> list[str]:
+        """Returns what changed, as text."""
+        wanted = dict.fromkeys(self._wanted(api))
+        changed = [f"+{site.address}" for site in wanted if site not in self._sites]
+        for site in [site for site in self._sites if site not in wanted]:
+            await self._sites.pop(site).stop()
+            changed.append(f"-{site.address}")
+        for site in wanted:
+            if site not in self._sites:
+                self._sites[site] = await self._start(site)
+        return changed
+
+    def _wanted(self, api: schema.Api) -> Iterator[Site]:
+        group = api.socket_group or GROUP
+        yield Site("api", "api.socket", api.socket or str(self._default_socket), int(api.socket_mode, 8), group)
+        if api.listen is not None:
+            yield Site("api", "api.listen", api.listen)
+        if api.bagpipe:
+            yield Site("bagpipe", "api.bagpipe", api.bagpipe if isinstance(api.bagpipe, str) else BAGPIPE_DEFAULT)
 
     async def stop(self) -> None:
         self._context.close()
-        for runner in self._runners:
+        for runner in self._runners.values():
             await runner.cleanup()
-        self.socket.unlink(missing_ok=True)
+        self._unlink_sockets()
+        self._sites.clear()
 
-    async def _runner(self, app: web.Application) -> web.AppRunner:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-        await runner.setup()
-        self._runners.append(runner)
-        return runner
+    def _unlink_sockets(self) -> None:
+        for site in self._sites:
+            if site.key == "api.socket":
+                Path(site.address).unlink(missing_ok=True)
 
-    def _unix_socket(self) -> socket.socket:
+    async def _start(self, site: Site) -> web.BaseSite:
+        runner = self._runners.get(site.app)
+        if runner is None:
+            runner = web.AppRunner(self._apps[site.app], access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+            await runner.setup()
+            self._runners[site.app] = runner
+        made = web.SockSite(runner, self._unix_socket(site)) if site.key == "api.socket" else self._tcp(runner, site)
+        try:
+            await made.start()
+        except OSError as error:
+            reason = f"{site.address}: {os.strerror(error.errno) if error.errno else error}"
+            raise ConfigError(self._file, site.key, reason, "choose another, or stop what listens there") from error
+        return made
+
+    def _tcp(self, runner: web.AppRunner, site: Site) -> web.BaseSite:
+        found = host_and_port(site.address)
+        if found is None:
+            raise ConfigError(self._file, site.key, f"`{site.address}` is not HOST:PORT", f"like {BAGPIPE_DEFAULT}")
+        return web.TCPSite(runner, *found, reuse_address=True)
+
+    def _unix_socket(self, site: Site) -> socket.socket:
+        path = Path(site.address)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self.socket.unlink(missing_ok=True)  # of a daemon that was killed: the runtime directory's lock is ours
+            path.unlink(missing_ok=True)  # of a daemon that was killed: the runtime directory's lock is ours
             before = os.umask(0o177)
             try:
-                listener.bind(str(self.socket))
+                listener.bind(site.address)
             finally:
                 os.umask(before)
             with suppress(KeyError):  # no such group: root's socket then
-                os.chown(self.socket, -1, grp.getgrnam(self._api.socket_group or GROUP).gr_gid)
-            os.chmod(self.socket, int(self._api.socket_mode, 8))
+                os.chown(path, -1, grp.getgrnam(site.group).gr_gid)
+            path.chmod(site.mode)
         except OSError as error:
             listener.close()
-            reason = f"{self.socket}: {error.strerror or error}"
-            raise ConfigError(self._file, "api.socket", reason, "name a path this user may write to") from error
+            reason = f"{path}: {error.strerror or error}"
+            raise ConfigError(self._file, site.key, reason, "name a path this user may write to") from error
         return listener
-
-    async def _tcp(self, runner: web.AppRunner, key: str, address: str) -> None:
-        found = host_and_port(address)
-        if found is None:
-            raise ConfigError(self._file, key, f"`{address}` is not HOST:PORT", f"for example {BAGPIPE_DEFAULT}")
-        try:
-            await web.TCPSite(runner, *found, reuse_address=True).start()
-        except OSError as error:
-            reason = f"{address}: {os.strerror(error.errno) if error.errno else error}"
-            raise ConfigError(self._file, key, reason, "choose another port, or stop what listens there") from error

@@ -1,0 +1,74 @@
+"""The command ``hornpiped``: arguments, configuration, one daemon, an exit status that tells the truth.
+
+0 after SIGTERM or SIGINT, 1 when it could not start or was ended by a fault, 2 for a wrong command line. Why goes to
+standard error in one line, with the file, the key and the remedy where there are such.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+
+import click
+
+from hornpipe import __version__
+from hornpipe.daemon import config as configuration
+from hornpipe.daemon import log, settings
+from hornpipe.daemon.configerror import ConfigError
+from hornpipe.daemon.intent import IntentDamaged
+from hornpipe.daemon.runtime import DEFAULT, VARIABLE, RuntimeDir, RuntimeDirError
+from hornpipe.daemon.wire import Daemon
+
+GC_THRESHOLDS = (50_000, 20, 100)
+"""Tables are millions of long-lived tuples and bytes without cycles: look at the young often enough to find the few
+cycles asyncio makes, at everything almost never (a full pass over 100 000 routes would cost tens of milliseconds)."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "--config-file",
+    "path",
+    metavar="FILE",
+    default=configuration.DEFAULT_PATH,
+    show_default=True,
+    help="hornpipe.toml, or an INI of BaGPipe as it is.",
+)
+@click.option(
+    "--runtime-dir",
+    metavar="DIR",
+    envvar=VARIABLE,
+    default=DEFAULT,
+    show_default=True,
+    show_envvar=True,
+    help="Socket, intent file and lock; several daemons on one machine each need their own.",
+)
+@click.option("--check", is_flag=True, help="Read the configuration, say what is wrong with it, and end.")
+@click.option("--debug", is_flag=True, help="Log everything.")
+@click.version_option(__version__, "-V", "--version", message="hornpiped %(version)s")
+def main(path: str, runtime_dir: str, check: bool, debug: bool) -> None:
+    """Makes this host a BGP VPN provider edge."""
+    try:
+        loaded = configuration.load(path)
+        wanted = settings.build(loaded.config, path)
+        if check:
+            for warning in loaded.warnings:
+                click.echo(f"warning: {warning}", err=True)
+            click.echo(f"{path}: good")
+            return
+        log_config = loaded.config.log
+        stream = log.for_daemon("debug" if debug else log_config.level, log_config.format, os.environ)
+        with RuntimeDir(runtime_dir) as runtime:
+            gc.set_threshold(*GC_THRESHOLDS)
+            asyncio.run(Daemon(path, loaded, wanted, runtime, stream).run())
+    except (ConfigError, RuntimeDirError, IntentDamaged) as error:
+        click.echo(f"hornpiped: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""The composition root: one engine, and around it the shells that give it the world.
+
+Order at start: the intent is restored, the API can be reached, the kernel is scanned, then sessions start, because an
+End-of-RIB promises that everything local has been sent. Order at the end: the API closes, sessions end (without a
+NOTIFICATION where graceful restart was negotiated), forwarding stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import signal
+import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from hornpipe import __version__
+from hornpipe.api.context import Context
+from hornpipe.daemon import config as configuration
+from hornpipe.daemon import recorder, schema, settings
+from hornpipe.daemon.configerror import ConfigError
+from hornpipe.daemon.intent import IntentFile, IntentKeeper
+from hornpipe.daemon.lag import LoopLag
+from hornpipe.daemon.log import EngineEvents, Log
+from hornpipe.daemon.notify import Notify
+from hornpipe.daemon.pump import Pump
+from hornpipe.daemon.runtime import RuntimeDir
+from hornpipe.daemon.serve import Sites
+from hornpipe.dataplane.dataplane import Dataplane
+from hornpipe.dataplane.driver import make_driver
+from hornpipe.engine.engine import Engine
+from hornpipe.engine.settings import Settings
+from hornpipe.speaker.speaker import Speaker
+from hornpipe.vpn.spec import Refused
+
+INTENT_DELAY = 0.05
+"""Seconds; changes nobody waits for (mobility sequences, say) are written together."""
+INTENT_RETRY = 1.0
+NEEDS_RESTART = ("dataplane", "recorder")
+"""Sections a reload cannot apply."""
+
+
+class Daemon:
+    def __init__(
+        self, path: str, loaded: configuration.Loaded, wanted: Settings, runtime: RuntimeDir, log: Log
+    ) -> None:
+        self._path, self._config, self._settings, self._runtime = path, loaded.config, wanted, runtime
+        self._log = log
+        self._notify = Notify()
+        for warning in loaded.warnings:
+            log.logger.warning("config.warning", text=warning)
+
+    # ---- life
+
+    async def run(self) -> None:
+        """From start to SIGTERM; raises `ConfigError` if what it was told to have cannot be had."""
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._compose()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._ended.set)
+        self._loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload()))
+        try:
+            await self._start()
+            await self._ended.wait()
+        finally:
+            await self._stop()
+
+    def _compose(self) -> None:
+        now = self._loop.time()
+        self._engine = self._make_engine(now)
+        self._intent_file = IntentFile(self._runtime.path)
+        intent = self._intent_file.load()
+        self._engine.restore(intent, now)
+        self._writer = ThreadPoolExecutor(1, "intent")
+        self._keeper = IntentKeeper(
+            self._intent_file,
+            self._writer,
+            revision=lambda: self._engine.intent_revision,
+            intent=self._engine.intent,
+            saved_revision=self._engine.intent_revision if intent is not None else -1,
+        )
+        self._pump = Pump(self._engine, self._loop)
+        self._speaker = Speaker(self._engine, self._loop, self._settings, self._pump.wake)
+        self._driver = make_driver(self._config.dataplane.driver)
+        self._dataplane = Dataplane(self._engine, self._driver, self._loop, self._pump.wake)
+        self._pump.flush = self._speaker.pump
+        self._pump.program = self._dataplane.pump
+        self._pump.progressed = self._progressed
+        registry = CollectorRegistry()
+        self._context = Context(
+            self._engine,
+            version=__version__,
+            now=self._loop.time,
+            wall=self._wall,
+            after_change=self._after_change,
+            registry=registry,
+            logs=self._log.warnings,
+            config=_without_secrets(self._config),
+        )
+        self._sites = Sites(self._context, self._runtime.socket, self._path)
+        self._events = EngineEvents(self._log.logger, self._engine.events)
+        self._lag = LoopLag(self._loop, registry, self._notify.watchdog, self._notify.watchdog_interval)
+
+    def _make_engine(self, now: float) -> Engine:
+        record = self._config.recorder
+        if record.file is None:
+            return Engine(self._settings, now, random.Random().random, __version__)
+        try:
+            return recorder.recording(self._settings, now, __version__, record.file, record.limit_mb << 20)
+        except OSError as error:
+            reason = f"{record.file}: {error.strerror or error}"
+            raise ConfigError(self._path, "recorder.file", reason, "name a path this user may write to") from error
+
+    async def _start(self) -> None:
+        await self._sites.apply(self._config.api)
+        await self._dataplane.start()
+        self._pump.turn()
+        await self._speaker.start()
+        self._pump.turn()
+        self._lag.start()
+        gc.collect()
+        gc.freeze()  # what is here now stays: no collection needs to look at it again
+        self._notify.ready(self._summary())
+        self._log.logger.info(
+            "daemon.started", version=__version__, router_id=self._settings.router_id, pid=os.getpid()
+        )
+
+    async def _stop(self) -> None:
+        self._notify.stopping()
+        self._lag.stop()
+        await self._sites.stop()
+        self._engine.stop(self._loop.time())
+        self._pump.turn()
+        self._pump.stop()
+        await self._speaker.stop()
+        await self._dataplane.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        self._writer.shutdown(wait=True)
+        try:
+            self._keeper.commit_now()
+        except OSError as error:
+            self._log.logger.error("intent.failed", path=str(self._intent_file.path), text=str(error))
+        if isinstance(self._engine, recorder.RecordingEngine):
+            self._engine.record.close()
+        self._notify.close()
+        self._log.logger.info("daemon.stopped")
+
+    # ---- turns
+
+    def _progressed(self, now: float) -> None:
+        self._context.progressed()
+        self._events.drain()
+        if self._keeper.behind and not self._tasks:
+            self._spawn(self._write_intent())
+        if isinstance(self._engine, recorder.RecordingEngine):
+            self._engine.record.flush()
+
+    async def _after_change(self) -> None:
+        """For the API: on the wire and on its way to the kernel, then on disk, then the answer."""
+        self._pump.turn()
+        try:
+            await self._keeper.commit()
+        except OSError as error:
+            reason = f"the change is applied but would not survive a crash: {error.strerror or error}"
+            remedy = f"free space in {self._intent_file.path.parent} and ask again"
+            raise Refused("", reason, remedy, kind="busy") from error
+
+    async def _write_intent(self) -> None:
+        await asyncio.sleep(INTENT_DELAY)
+        while self._keeper.behind:
+            try:
+                await self._keeper.commit()
+            except OSError as error:
+                self._log.logger.error("intent.failed", path=str(self._intent_file.path), text=str(error))
+                await asyncio.sleep(INTENT_RETRY)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---- reload
+
+    async def _reload(self) -> None:
+        """SIGHUP. A file with a mistake changes nothing."""
+        self._notify.reloading()
+        try:
+            loaded = configuration.load(self._path)
+            wanted = settings.build(loaded.config, self._path)
+            changed = await self._apply(loaded.config, wanted)
+        except (ConfigError, Refused) as error:
+            self._log.logger.error("config.refused", text=str(error))
+        else:
+            for warning in loaded.warnings:
+                self._log.logger.warning("config.warning", text=warning)
+            self._log.logger.info("config.reloaded", changed=", ".join(changed) or "nothing")
+        self._notify.ready(self._summary())
+
+    async def _apply(self, config: schema.Config, wanted: Settings) -> list[str]:
+        changed = self._engine.configure(wanted, self._loop.time())
+        self._settings = wanted
+        self._pump.turn()
+        await self._speaker.configure(wanted)
+        changed += await self._sites.apply(config.api)
+        for name in NEEDS_RESTART:
+            if getattr(config, name) != getattr(self._config, name):
+                self._log.logger.warning("config.warning", text=f"{self._path}: {name}: applied at the next start only")
+        self._log.set_level(config.log.level)
+        self._config = config
+        self._context.config = _without_secrets(config)
+        return changed
+
+    # ---- words
+
+    def _wall(self, at: float) -> float:
+        return time.time() - self._loop.time() + at
+
+    def _summary(self) -> str:
+        status = self._engine.status()
+        return f"AS {status.local_as}, {status.peers_established}/{status.peers} peers, {status.ports} ports"
+
+
+def _without_secrets(config: schema.Config) -> dict[str, object]:
+    tree: dict[str, object] = msgspec.to_builtins(config)
+    _drop_passwords(tree)
+    return tree
+
+
+def _drop_passwords(tree: object) -> None:
+    if isinstance(tree, dict):
+        tree.pop("password", None)
+        for value in tree.values():
+            _drop_passwords(value)
+    elif isinstance(tree, list | tuple):
+        for value in tree:
+            _drop_passwords(value)

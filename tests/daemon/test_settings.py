@@ -1,0 +1,141 @@
+"""From the file's words to the engine's settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from hornpipe.bgp.family import EVPN, RTC, VPNV4
+from hornpipe.daemon import settings
+from hornpipe.daemon.config import loads
+from hornpipe.daemon.configerror import ConfigError
+from hornpipe.daemon.hostaddress import resolve
+from hornpipe.engine.settings import Settings
+
+BGP = '[bgp]\nlocal_as = 64512\nlocal_address = "10.0.0.1"\n'
+INTERFACES = {"eth0": "192.0.2.7", "eth6": "fd00::7"}
+
+
+def look_up(text: str) -> str:
+    def first(name: str) -> str:
+        if name not in INTERFACES:
+            raise ValueError(f"`{name}` is neither an address nor an interface of this host")
+        return INTERFACES[name]
+
+    return resolve(text, first=first)
+
+
+def build(text: str) -> Settings:
+    return settings.build(loads(text, "hornpipe.toml").config, "hornpipe.toml", look_up)
+
+
+def test_the_minimum() -> None:
+    wanted = build(BGP)
+    assert (wanted.local_as, wanted.router_id, wanted.local_address, wanted.vtep) == (
+        64512,
+        "10.0.0.1",
+        "10.0.0.1",
+        "10.0.0.1",
+    )
+    assert wanted.listen
+    assert wanted.listen_port == 179
+    assert wanted.reflector is None
+    assert wanted.sources == {}
+
+
+def test_an_interface_stands_for_its_address() -> None:
+    wanted = build('[bgp]\nlocal_as = 1\nlocal_address = "eth0"\n[vxlan]\nlocal_address = "eth6"\n')
+    assert (wanted.local_address, wanted.router_id, wanted.vtep) == ("192.0.2.7", "192.0.2.7", "fd00::7")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[bgp]\nlocal_as = 1\nlocal_address = "eth9"\n', "hornpipe.toml: bgp.local_address: `eth9` is neither"),
+        ('[bgp]\nlocal_as = 1\nlocal_address = "eth6"\n', "hornpipe.toml: bgp.router_id: missing"),
+        (BGP + '[vxlan]\nlocal_address = "eth9"\n', "hornpipe.toml: vxlan.local_address: `eth9`"),
+        (BGP + '[[peers]]\naddress = "10.0.0.2"\nlocal_address = "x"\n', "hornpipe.toml: peers[0].local_address: `x`"),
+        (BGP + '[[peers]]\naddress = "10.0.0.2"\nfamilies = ["evil"]\n', "hornpipe.toml: peers[0].families[0]: 'evil'"),
+        (BGP + '[reflector]\nfamilies = ["ipv4-multicast"]\n', "hornpipe.toml: reflector.families[0]: "),
+    ],
+)
+def test_what_only_this_host_can_know_is_named_too(text: str, message: str) -> None:
+    if "reflector" in text:
+        text += '[[reflector.clients]]\nprefix = "10.0.0.0/8"\n'
+    with pytest.raises(ConfigError) as caught:
+        build(text)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_peer_by_default_is_internal_and_speaks_evpn_and_rtc() -> None:
+    (peer,) = build(BGP + '[[peers]]\naddress = "10.0.0.254"\n').peers
+    assert peer.internal
+    assert peer.local_address == "10.0.0.1"
+    assert peer.router_id == bytes([10, 0, 0, 1])
+    assert peer.families == (EVPN, RTC)
+    assert not peer.passive
+    (peer,) = build(BGP + 'rtc = false\n[[peers]]\naddress = "10.0.0.254"\n').peers
+    assert peer.families == (EVPN,)
+
+
+def test_all_a_peer_can_be_told() -> None:
+    (peer,) = build(
+        BGP
+        + """[[peers]]
+address = "FD00:0::1"
+remote_as = 65001
+port = 1179
+password = "secret"
+passive = true
+hold_time = 30
+keepalive = 5
+connect_retry = 2
+multihop = 3
+families = ["evpn"]
+description = "spine"
+"""
+    ).peers
+    assert peer.address == "fd00::1"
+    assert peer.local_address is None, "ours is IPv4"
+    assert (peer.peer_as, peer.port, peer.password, peer.passive) == (65001, 1179, "secret", True)
+    assert (peer.hold_time, peer.keepalive, peer.connect_retry, peer.multihop) == (30, 5.0, 2.0, 3)
+    assert peer.families == (EVPN,)
+    assert not peer.internal
+
+
+def test_a_reflector() -> None:
+    wanted = build(
+        BGP
+        + """[reflector]
+[[reflector.clients]]
+prefix = "10.0.0.0/24"
+limit = 3
+password = "secret"
+[[reflector.clients]]
+address = "10.0.1.7"
+"""
+    )
+    assert wanted.reflector is not None
+    (dynamic,) = wanted.reflector.clients
+    assert (dynamic.prefix, dynamic.limit, dynamic.password) == ("10.0.0.0/24", 3, "secret")
+    assert {EVPN, RTC, VPNV4} <= set(dynamic.families)
+    (static,) = wanted.peers
+    assert (static.address, static.role, static.passive) == ("10.0.1.7", "client", True)
+    assert static.forwarding_preserved, "the routes it reflects stand for other hosts' forwarding"
+
+
+def test_instances_and_ports_are_the_source_config() -> None:
+    wanted = build(BGP + '[[instances]]\nname = "red"\n[[ports]]\nname = "p"\ninstance = "red"\nnetns = "n"\n')
+    assert set(wanted.sources) == {"config"}
+    assert [port.name for port in wanted.sources["config"].ports] == ["p"]
+
+
+def test_the_same_file_gives_equal_settings() -> None:
+    text = BGP + '[[peers]]\naddress = "10.0.0.254"\n'
+    assert build(text) == build("# a comment\n" + text)
+    assert build(text) != build(text + "hold_time = 9\n")
+
+
+def test_the_loopback_interface_has_an_address() -> None:
+    assert resolve("lo") in ("127.0.0.1", "::1")
+    with pytest.raises(ValueError, match="neither an address nor an interface"):
+        resolve("nosuchif0")
