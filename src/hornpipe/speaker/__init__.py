@@ -1,1 +1,1 @@
-""""""
+"""TCP sessions between peers and the engine, on asyncio."""

@@ -1,0 +1,42 @@
+"""What the speaker needs of the engine. `hornpipe.engine.engine.Engine` is one, the tests' scripted engine another."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hornpipe.bgp.session.config import PeerConfig
+
+
+class SpeakerEngine(Protocol):
+    """All calls are synchronous and `now` is the loop's time. Peers are named by their address, connections by a
+    number of the engine's that is not used again while the speaker may know it."""
+
+    @property
+    def ready_connections(self) -> set[int]:
+        """Connections for which `take_bytes` has something; the speaker discards what it has drained."""
+
+    @property
+    def congested(self) -> bool:
+        """Reading from peers should pause."""
+
+    def take_connects(self) -> list[PeerConfig]:
+        """Peers to connect to now. One named again replaces the attempt that still goes on."""
+
+    def connected(self, peer: str, local_address: str, now: float) -> int | None:
+        """An asked-for connection is open; None: it is not needed any more."""
+
+    def connect_failed(self, peer: str, reason: str, now: float) -> None: ...
+
+    def accept(self, remote_address: str, local_address: str, now: float) -> int | None:
+        """A connection came in; None: refuse it."""
+
+    def received(self, conn: int, data: bytes, now: float) -> None: ...
+
+    def closed(self, conn: int, reason: str, now: float) -> None:
+        """TCP ended, not by `take_closes`."""
+
+    def take_bytes(self, conn: int, budget: int, now: float) -> bytes:
+        """What to write next, about `budget` bytes; empty: nothing now."""
+
+    def take_closes(self) -> list[int]:
+        """Connections to close once what `take_bytes` still gives for them is written."""
