@@ -32,8 +32,10 @@ from hornpipe.daemon.notify import Notify
 from hornpipe.daemon.pump import Pump
 from hornpipe.daemon.runtime import RuntimeDir
 from hornpipe.daemon.serve import Sites
-from hornpipe.dataplane.dataplane import Dataplane
-from hornpipe.dataplane.driver import make_driver
+from hornpipe.dataplane.driver import Driver
+from hornpipe.dataplane.dummy import DummyDriver, DummyKernel
+from hornpipe.dataplane.linux.driver import LinuxDriver
+from hornpipe.dataplane.pump import Dataplane
 from hornpipe.engine.engine import Engine
 from hornpipe.engine.settings import Settings
 from hornpipe.speaker.speaker import Speaker
@@ -89,8 +91,8 @@ class Daemon:
         )
         self._pump = Pump(self._engine, self._loop)
         self._speaker = Speaker(self._engine, self._loop, self._settings, self._pump.wake)
-        self._driver = make_driver(self._config.dataplane.driver)
-        self._dataplane = Dataplane(self._engine, self._driver, self._loop, self._pump.wake)
+        driver: Driver = LinuxDriver() if self._config.dataplane.driver == "linux" else DummyDriver(DummyKernel())
+        self._dataplane = Dataplane(self._engine, driver, self._loop.time, self._pump.wake)
         self._pump.flush = self._speaker.pump
         self._pump.program = self._dataplane.pump
         self._pump.progressed = self._progressed
@@ -121,9 +123,13 @@ class Daemon:
 
     async def _start(self) -> None:
         await self._sites.apply(self._config.api)
-        await self._dataplane.start()
+        try:
+            await self._dataplane.start()
+        except OSError as error:
+            reason = f"{self._config.dataplane.driver}: {error.strerror or error}"
+            raise ConfigError(self._path, "dataplane.driver", reason, "run as root or with CAP_NET_ADMIN") from error
         self._pump.turn()
-        await self._speaker.start()
+        await self._listen(self._speaker.start())
         self._pump.turn()
         self._lag.start()
         gc.collect()
@@ -132,6 +138,13 @@ class Daemon:
         self._log.logger.info(
             "daemon.started", version=__version__, router_id=self._settings.router_id, pid=os.getpid()
         )
+
+    async def _listen(self, listening: Coroutine[Any, Any, None]) -> None:
+        try:
+            await listening
+        except OSError as error:
+            remedy = "choose another bgp.listen_port or bgp.listen_address, or only connect with bgp.listen = false"
+            raise ConfigError(self._path, "bgp.listen_port", error.strerror or str(error), remedy) from error
 
     async def _stop(self) -> None:
         self._notify.stopping()
@@ -209,7 +222,7 @@ class Daemon:
         changed = self._engine.configure(wanted, self._loop.time())
         self._settings = wanted
         self._pump.turn()
-        await self._speaker.configure(wanted)
+        await self._listen(self._speaker.configure(wanted))
         changed += await self._sites.apply(config.api)
         for name in NEEDS_RESTART:
             if getattr(config, name) != getattr(self._config, name):
