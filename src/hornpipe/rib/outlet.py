@@ -16,7 +16,18 @@ from hornpipe.rib.table import Table
 class Peer:
     """What a session negotiated that matters for sending. A new session is a new `Peer` with the same source."""
 
-    __slots__ = ("as4", "families", "limit", "membership", "outlets", "rtc", "rtc_deadline", "rtc_ready", "source")
+    __slots__ = (
+        "as4",
+        "families",
+        "limit",
+        "membership",
+        "outlets",
+        "rtc",
+        "rtc_deadline",
+        "rtc_ready",
+        "source",
+        "too_long",
+    )
 
     def __init__(
         self,
@@ -38,6 +49,8 @@ class Peer:
         self.rtc_ready = not rtc
         """The peer's memberships are complete: its End-of-RIB for RTC came, or it was waited for long enough."""
         self.rtc_deadline = 0.0
+        self.too_long = 0
+        """How often a route was not sent because it does not fit a message."""
         self.outlets: dict[int, Outlet] = {}
 
     def __repr__(self) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Final
 
+from hornpipe.bgp.error import TooLong
 from hornpipe.bgp.update import pack_reach, pack_unreach
 from hornpipe.rib.export import outgoing
 from hornpipe.rib.identity import Identity
@@ -134,8 +135,26 @@ def _announcements(outlet: Outlet, groups: dict[Path, list[bytes]], identity: Id
             made = table.made.get(mark)
         if made is None:
             nlris = [join(key, path.payload) for path in paths for key in groups[path]]
-            made = pack_reach(table.family, block.next_hop, attributes, nlris, limit)
+            try:
+                made = pack_reach(table.family, block.next_hop, attributes, nlris, limit)
+            except TooLong:
+                messages += _what_fits(outlet, block, attributes, [(p, key) for p in paths for key in groups[p]])
+                continue
             if mark is not None:
                 table.remember(mark, made)
         messages += made
+    return messages
+
+
+def _what_fits(outlet: Outlet, block: Block, attributes: bytes, routes: list[tuple[Path, bytes]]) -> list[bytes]:
+    """RFC 8654 section 4: a route that does not fit is not sent, and withdrawn in case it was (it counts as sent)."""
+    table, limit = outlet.table, outlet.peer.limit
+    messages: list[bytes] = []
+    for path, key in routes:
+        try:
+            nlri = table.spec.join(key, path.payload)
+            messages += pack_reach(table.family, block.next_hop, attributes, [nlri], limit)
+        except TooLong:
+            outlet.peer.too_long += 1
+            messages += pack_unreach(table.family, [table.spec.join_withdraw(key)], limit)
     return messages

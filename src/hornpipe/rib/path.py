@@ -78,8 +78,9 @@ class Path:
         self.attributes = attributes
         self.payload = payload
         self.sort_key = block.sort_key
-        self.keys: dict[bytes, None] = {}
-        """The routes that use this path, as a set (a dict needs half a set's memory)."""
+        self.keys: dict[bytes, bytes] = {}
+        """The routes that use this path, as a set (a dict needs half a set's memory) that also gives the one bytes
+        object of a key that all tables share."""
         self.stale = False
         """Kept from a session that is over (RFC 4724)."""
         self.value: object = None

@@ -241,7 +241,7 @@ class Table:
             old = entries.get(key)
             if old is None:
                 entries[key] = path
-                path.keys[key] = None
+                path.keys[key] = key
                 fresh.append(key)
             elif old is not path:
                 self._contend(key, old, path)
@@ -251,7 +251,7 @@ class Table:
     def _contend(self, key: bytes, old: Path | tuple[Path, ...], path: Path) -> None:
         """`path` replaces the one of the same source, or competes with those of others."""
         if not isinstance(old, tuple):
-            path.keys[key] = None
+            key = path.keys[key] = old.keys[key]  # the object the table has, so that replacing costs no memory
             if old.source is not path.source:
                 self._rank(key, old, [old, path])
                 return
@@ -262,7 +262,7 @@ class Table:
             return
         if path in old:
             return
-        path.keys[key] = None
+        key = path.keys[key] = old[0].keys[key]
         self._rank(key, old[0], [*[other for other in old if other.source is not path.source], path])
         for other in old:
             if other.source is path.source:
