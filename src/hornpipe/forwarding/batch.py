@@ -30,9 +30,9 @@ class Chunk:
 
 
 class Batch:
-    """In the order of execution: `puts`, the adds of all chunks, the deletes of all chunks, `removals`, `strays`."""
+    """In the order of execution: `puts`, the adds of all chunks, the deletes of all chunks, the rest."""
 
-    __slots__ = ("chunks", "number", "puts", "removals", "strays")
+    __slots__ = ("chunks", "learn", "number", "puts", "removals", "strays")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -41,10 +41,12 @@ class Batch:
         self.removals: list[Entry] = []
         self.strays: list[Link] = []
         """Links marked ours that nobody wants: found at start, removed when the gates are open."""
+        self.learn: list[str] = []
+        """Bridges whose learnt MACs are to be read, after all else."""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.puts or self.chunks or self.removals or self.strays)
+        return not (self.puts or self.chunks or self.removals or self.strays or self.learn)
 
     @property
     def adds(self) -> int:

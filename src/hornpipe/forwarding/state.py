@@ -47,12 +47,18 @@ class Forwarding:
         self._strays: list[Link] = []
         self._flying: list[Batch] = []
         self._number = 0
+        self._presence: dict[str, bool] = {}
+        self._to_learn: dict[str, None] = {}
 
     # ---- what should be there
 
     def set(self, entry: Entry) -> None:
         """Adds or replaces a rare entry; the same again costs nothing."""
-        self.rare.set(entry)
+        if self.rare.set(entry):
+            if isinstance(entry, Bridge) and not entry.owned:
+                self._to_learn[entry.name] = None
+            elif isinstance(entry, Port | NetnsPort) and entry.learn:
+                self._to_learn[entry.bridge] = None
 
     def remove(self, key: EntryKey) -> None:
         entry = self.rare.remove(key)
@@ -92,7 +98,7 @@ class Forwarding:
 
     @property
     def has_work(self) -> bool:
-        return self.adopted and bool(self.rare.has_work or self._strays or self.bulk.active)
+        return self.adopted and bool(self.rare.has_work or self._strays or self._to_learn or self.bulk.active)
 
     def take(self, budget: int, now: float) -> Batch | None:
         """The next batch, about `budget` bulk entries; None: nothing can be done now."""
@@ -102,6 +108,7 @@ class Forwarding:
         batch = Batch(self._number)
         self.rare.take(batch, now)
         batch.strays, self._strays = self._strays, []
+        batch.learn, self._to_learn = list(self._to_learn), {}
         self.bulk.discard_deletes(entry.name for entry in batch.removals if self._takes_all(entry))
         budget = self.bulk.take_adds(batch, budget)
         if budget > 0:
@@ -141,6 +148,7 @@ class Forwarding:
         """The kernel as found at start. Entries that match what is wanted will not be written."""
         for link in scan.links:
             self.links.put(link)
+            self._presence[link.name] = True
         for index, address in scan.addresses:
             self.links.addresses.setdefault(index, set()).add(address)
         self.bulk.start(scan.tables)
@@ -171,31 +179,35 @@ class Forwarding:
         empty = Gateway(bridge=bridge.name, instance=bridge.instance, addresses=())
         self.rare.retire(empty, found - keep)
 
-    def link_event(self, link: Link) -> bool:
-        """A link is new or changed. True: there was none of its name before."""
-        known = link.name in self.links.by_name
+    def link_event(self, link: Link) -> None:
+        """A link is new or changed."""
+        if link.name not in self.links.by_name:
+            self._presence[link.name] = True
         old = self.links.put(link)
         if old == link:
-            return False
+            return
         if old is not None and old.name != link.name:
+            self._presence[old.name] = old.name in self.links.by_name
             self._link_affects(old.name, True)
         fresh = old is None or old.name != link.name
         self._link_affects(link.name, fresh or (old is not None and old.up != link.up))
         if old is not None and old.master and old.master != link.master:
             self.learnt.port_gone(self.links.name_of(old.master), link.name)
-        return not known
 
-    def link_gone(self, index: int) -> str:
-        """Returns the name that is gone; empty if it was not known or has a new holder."""
+    def link_gone(self, index: int) -> None:
         old = self.links.drop(index)
         if old is None:
-            return ""
+            return
         self.learnt.port_gone(self.links.name_of(old.master), old.name)
-        if old.name in self.links.by_name:
-            return ""
-        self.bulk.device_gone(old.name)
-        self._link_affects(old.name, True)
-        return old.name
+        if old.name not in self.links.by_name:  # else it has a new holder already
+            self._presence[old.name] = False
+            self.bulk.device_gone(old.name)
+            self._link_affects(old.name, True)
+
+    def take_presence(self) -> list[tuple[str, bool]]:
+        """Names of links that came (True) or went since the last call."""
+        presence, self._presence = list(self._presence.items()), {}
+        return presence
 
     def _link_affects(self, name: str, users_too: bool) -> None:
         self.rare.affected(name, users_too)
@@ -204,23 +216,16 @@ class Forwarding:
         if isinstance(port, Port | NetnsPort):
             self.bulk.port_changed(port.bridge, name)
 
-    def resync(
-        self, links: Iterable[Link], addresses: Iterable[tuple[int, InterfaceAddress]]
-    ) -> list[tuple[str, bool]]:
+    def resync(self, links: Iterable[Link], addresses: Iterable[tuple[int, InterfaceAddress]]) -> None:
         """Events were lost, or may have been: all links and addresses anew, and all we want written again.
 
         Writing what is there already costs the kernel a tenth of a dump of it and repairs on the way.
-        Returns the names that came or went.
         """
-        changes: list[tuple[str, bool]] = []
         present = {link.index: link for link in links}
         for index in [index for index in self.links.by_index if index not in present]:
-            name = self.link_gone(index)
-            if name:
-                changes.append((name, False))
+            self.link_gone(index)
         for link in present.values():
-            if self.link_event(link):
-                changes.append((link.name, True))
+            self.link_event(link)
         self.links.addresses.clear()
         for index, address in addresses:
             self.links.addresses.setdefault(index, set()).add(address)
@@ -228,7 +233,6 @@ class Forwarding:
             self.rare.todo[key] = None
         for state in self.bulk.states.values():
             state.touch_all()
-        return changes
 
     def address_event(self, index: int, address: InterfaceAddress, present: bool) -> None:
         held = self.links.addresses.setdefault(index, set())

@@ -1,0 +1,92 @@
+"""A driver without a host: for tests, and for ``driver = "dummy"`` (control plane only).
+
+`DummyDriver` puts a `DummyKernel` behind the driver contract, synchronously. Without any loop:
+``connect(forwarding, kernel)`` once, then ``sync(forwarding, kernel, now)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hornpipe.dataplane.driver import EventSink
+from hornpipe.dataplane.dummy_kernel import DummyKernel
+from hornpipe.forwarding.audit import Probe
+from hornpipe.forwarding.batch import Batch, Results, Scan
+from hornpipe.forwarding.entry import ALIAS, PORT_ALIAS
+from hornpipe.forwarding.state import Forwarding
+
+
+class DummyDriver:
+    """The kernel in memory behind the driver contract; calls back at once."""
+
+    def __init__(self, kernel: DummyKernel | None = None) -> None:
+        self.kernel = kernel or DummyKernel()
+        self.muted: frozenset[int] = frozenset()
+
+    async def start(self, sink: EventSink) -> None:
+        self.kernel.sink = sink
+
+    async def scan(self) -> Scan:
+        return self.kernel.scan()
+
+    async def survey(self, learning: Sequence[str]) -> Scan:
+        scan = self.kernel.scan()
+        scan.tables.clear()
+        scan.learnt = [row for row in scan.learnt if row[0] in learning]
+        return scan
+
+    def submit(self, batch: Batch, done: Callable[[Results], None]) -> None:
+        done(self.kernel.apply(batch))
+
+    async def probe(self, probes: list[Probe]) -> list[tuple[bytes, int] | None]:
+        found = [self.kernel.fdb.get((probe.index, probe.key)) for probe in probes]
+        return [entry[:2] if entry is not None else None for entry in found]
+
+    def mute(self, indexes: frozenset[int]) -> None:
+        self.muted = indexes
+
+    async def flush(self) -> int:
+        ours = [link for link in self.kernel.links.values() if link.alias.startswith((ALIAS, PORT_ALIAS))]
+        for link in ours:
+            if link.alias.startswith(ALIAS):
+                self.kernel.delete_link(link.name)
+            else:
+                self.kernel.set_master(link.name, None)
+        return len(ours)
+
+    async def stop(self) -> None:
+        self.kernel.sink = None
+
+
+class ForwardingSink:
+    """Kernel events straight into a forwarding state, for tests without a loop."""
+
+    def __init__(self, forwarding: Forwarding) -> None:
+        self.link = forwarding.link_event
+        self.link_gone = forwarding.link_gone
+        self.address = forwarding.address_event
+        self.neigh = forwarding.neigh_event
+        self.fdb = forwarding.fdb_event
+        self.bridge_fdb = forwarding.bridge_fdb_event
+
+    def overrun(self) -> None:
+        raise AssertionError("a kernel in memory loses no events")
+
+    def burst_end(self) -> None:
+        """Nobody to wake."""
+
+
+def connect(forwarding: Forwarding, kernel: DummyKernel) -> None:
+    """What `Dataplane.start` does: events on, scan, adopt. The core is told by the caller (`kernel_scanned`)."""
+    kernel.sink = ForwardingSink(forwarding)
+    forwarding.adopt(kernel.scan())
+
+
+def sync(forwarding: Forwarding, kernel: DummyKernel, now: float, budget: int = 4096, limit: int = 1000) -> int:
+    """Applies batches until nothing is left to do; returns how many."""
+    for count in range(limit):
+        batch = forwarding.take(budget, now)
+        if batch is None:
+            return count
+        forwarding.report(batch, kernel.apply(batch), now)
+    raise AssertionError(f"still not settled after {limit} batches")

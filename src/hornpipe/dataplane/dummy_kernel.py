@@ -1,0 +1,381 @@
+"""A kernel in memory that behaves as Linux does where it matters to us.
+
+Entries go with their device, with its bridge membership or when it goes down; events are reported, except for a bulk
+flush. The damage methods are what others may do to a host; `fail` makes the next operations fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from hornpipe.dataplane.driver import EventSink
+from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan
+from hornpipe.forwarding.entry import (
+    ALIAS,
+    PORT_ALIAS,
+    Bridge,
+    Entry,
+    Gateway,
+    InterfaceAddress,
+    NetnsPort,
+    Port,
+    Vxlan,
+)
+from hornpipe.forwarding.link import Link
+from hornpipe.forwarding.table import BulkKind, flood_key
+
+
+class DummyKernel:
+    """Tables are plain dicts; compare `snapshot()` of two kernels to see whether they forward alike."""
+
+    def __init__(self) -> None:
+        self.links: dict[str, Link] = {}
+        self.addresses: dict[int, set[InterfaceAddress]] = {}
+        self.fdb: dict[tuple[int, bytes], tuple[bytes, int, bool]] = {}
+        """(VXLAN, MAC): the ``self`` entries."""
+        self.flood: set[tuple[int, bytes]] = set()
+        self.bridge_fdb: dict[tuple[int, bytes], tuple[int, bool]] = {}
+        """(bridge, MAC) -> (port, written by us): the ``master`` entries."""
+        self.neigh: dict[tuple[int, bytes], tuple[bytes, bool]] = {}
+        self.namespaces: dict[str, set[str]] = {}
+        """Network namespaces that exist -> the host ends of veth pairs into them."""
+        self.writes: list[tuple[str, ...]] = []
+        """What was done, in order: ("add", "fdb"), ("delete", "neigh"), ("put", "bridge"), ..."""
+        self.sink: EventSink | None = None
+        self._next_index = 1
+        self._failures: list[str] = []
+
+    # ---- fault injection
+
+    def fail(self, count: int, reason: str = "Cannot allocate memory") -> None:
+        """The next `count` operations fail."""
+        self._failures += [reason] * count
+
+    def _failure(self) -> str:
+        return self._failures.pop(0) if self._failures else ""
+
+    # ---- what others do: every method reports the events that Linux would
+
+    def add_link(self, name: str, kind: str = "veth", mtu: int = 1500, up: bool = True, alias: str = "") -> Link:
+        mac = b"\x06" + self._next_index.to_bytes(5, "big")
+        snooping = True if kind == "bridge" else None
+        link = Link(
+            index=self._next_index, name=name, kind=kind, mac=mac, mtu=mtu, up=up, alias=alias, snooping=snooping
+        )
+        self._next_index += 1
+        return self._store(link)
+
+    def _store(self, link: Link) -> Link:
+        self.links[link.name] = link
+        if self.sink is not None:
+            self.sink.link(link)
+        return link
+
+    def delete_link(self, name: str) -> None:
+        link = self.links.pop(name)
+        for other in [other for other in self.links.values() if other.master == link.index]:
+            self._release(other)
+        self._lose_master_entries(link)
+        self._lose(self.fdb, link.index)
+        self._lose(self.bridge_fdb, link.index)
+        self._lose(self.neigh, link.index)
+        self.flood = {key for key in self.flood if key[0] != link.index}
+        self.addresses.pop(link.index, None)
+        for hosts in self.namespaces.values():
+            hosts.discard(name)
+        if self.sink is not None:
+            self.sink.link_gone(link.index)
+
+    def set_up(self, name: str, up: bool) -> None:
+        link = self.links[name]
+        if not up:
+            self._lose(self.fdb, link.index)
+            self._lose(self.neigh, link.index)
+        self._store(msgspec.structs.replace(link, up=up))
+
+    def set_master(self, name: str, bridge: str | None) -> None:
+        link = self.links[name]
+        if link.master:
+            link = self._release(link)
+        if bridge is not None:
+            master = self.links[bridge].index
+            suppress = False if link.kind == "vxlan" else None
+            self._store(msgspec.structs.replace(link, master=master, port_learning=True, suppress=suppress))
+
+    def set_mtu(self, name: str, mtu: int) -> None:
+        self._store(msgspec.structs.replace(self.links[name], mtu=mtu))
+
+    def _release(self, link: Link) -> Link:
+        self._lose_master_entries(link)
+        return self._store(msgspec.structs.replace(link, master=0, port_learning=None, suppress=None))
+
+    def _lose_master_entries(self, link: Link) -> None:
+        for key in [key for key, (port, _) in self.bridge_fdb.items() if port == link.index]:
+            self._forget_bridge_fdb(key)
+
+    def _forget_bridge_fdb(self, key: tuple[int, bytes]) -> bool:
+        found = self.bridge_fdb.pop(key, None)
+        if found is not None and self.sink is not None:
+            self.sink.bridge_fdb(key[0], found[0], key[1], False)
+        return found is not None
+
+    @staticmethod
+    def _lose(table: dict[tuple[int, bytes], Any], index: int) -> None:
+        for key in [key for key in table if key[0] == index]:
+            del table[key]
+
+    def delete_fdb(self, device: str, mac: bytes) -> bool:
+        """``bridge fdb del MAC dev DEVICE self``"""
+        index = self.links[device].index
+        found = self.fdb.pop((index, mac), None)
+        if found is not None and self.sink is not None:
+            self.sink.fdb(index, mac, found[0], found[1], False)
+        return found is not None
+
+    def replace_fdb(self, device: str, mac: bytes, vtep: bytes) -> None:
+        """``bridge fdb replace MAC dev DEVICE self dst VTEP``"""
+        index = self.links[device].index
+        self.fdb[(index, mac)] = (vtep, 0, False)
+        if self.sink is not None:
+            self.sink.fdb(index, mac, vtep, 0, True)
+
+    def flush_fdb(self, device: str) -> None:
+        """``bridge fdb flush dev DEVICE``: no event tells."""
+        self._lose(self.fdb, self.links[device].index)
+
+    def delete_flood(self, device: str, vtep: bytes, vni: int = 0) -> None:
+        index = self.links[device].index
+        self.flood.discard((index, flood_key(vtep, vni)))
+        if self.sink is not None:
+            self.sink.fdb(index, bytes(6), vtep, vni, False)
+
+    def delete_master(self, bridge: str, mac: bytes) -> bool:
+        return self._forget_bridge_fdb((self.links[bridge].index, mac))
+
+    def delete_neigh(self, bridge: str, ip: bytes) -> bool:
+        index = self.links[bridge].index
+        found = self.neigh.pop((index, ip), None)
+        if found is not None and self.sink is not None:
+            self.sink.neigh(index, ip, b"", False)
+        return found is not None
+
+    def delete_address(self, device: str, address: InterfaceAddress) -> None:
+        index = self.links[device].index
+        self.addresses.get(index, set()).discard(address)
+        if self.sink is not None:
+            self.sink.address(index, address, False)
+
+    def learn(self, bridge: str, port: str, mac: bytes) -> None:
+        """A frame came in on a port."""
+        key, index = (self.links[bridge].index, mac), self.links[port].index
+        if self.bridge_fdb.get(key, (0, False))[0] != index:
+            self.bridge_fdb[key] = (index, False)
+            if self.sink is not None:
+                self.sink.bridge_fdb(key[0], index, mac, True)
+
+    # ---- what the driver does
+
+    def apply(self, batch: Batch) -> Results:
+        results = Results()
+        for entry in batch.puts:
+            self._attempt(entry, self._put, results)
+        for number, chunk in enumerate(batch.chunks):
+            for key, value in chunk.adds.items():
+                reason = self._failure() or self._add(chunk, key, value)
+                if reason:
+                    results.errors.append((number, key, reason))
+        for number, chunk in enumerate(batch.chunks):
+            for key, port in chunk.deletes.items():
+                reason = self._failure()
+                if reason:
+                    results.errors.append((number, key, reason))
+                else:
+                    self._delete(chunk, key, port)
+        for entry in batch.removals:
+            self._attempt(entry, self._remove, results)
+        for link in batch.strays:
+            if link.name in self.links:
+                self.writes.append(("remove", "stray"))
+                self.delete_link(link.name) if link.alias.startswith(ALIAS) else self.set_master(link.name, None)
+        results.learnt = self._learnt(batch.learn)
+        results.links = list(self.links.values())
+        return results
+
+    def _attempt(self, entry: Entry, action: Callable[[Entry], str], results: Results) -> None:
+        reason = self._failure() or action(entry)
+        if reason:
+            results.entries[entry.key] = reason
+
+    def _put(self, entry: Entry) -> str:
+        self.writes.append(("put", entry.kind))
+        if isinstance(entry, Bridge):
+            return self._put_bridge(entry)
+        bridge = self.links.get(entry.bridge)
+        if bridge is None:
+            return f"bridge {entry.bridge} does not exist"
+        if isinstance(entry, Vxlan):
+            return self._put_vxlan(entry, bridge)
+        if isinstance(entry, Gateway):
+            self.addresses.setdefault(bridge.index, set()).update(entry.addresses)
+            if self.sink is not None:
+                for address in entry.addresses:
+                    self.sink.address(bridge.index, address, True)
+            if entry.mac is not None:
+                self._store(msgspec.structs.replace(bridge, mac=entry.mac))
+            return ""
+        return self._put_port(entry, bridge)
+
+    def _put_bridge(self, entry: Bridge) -> str:
+        link = self.links.get(entry.name) or self.add_link(entry.name, "bridge")
+        if link.kind != "bridge":
+            return f"{entry.name} exists and is not a bridge"
+        mac, mtu = entry.mac or link.mac, entry.mtu or link.mtu
+        alias = ALIAS + entry.instance
+        self._store(msgspec.structs.replace(link, up=True, mac=mac, mtu=mtu, alias=alias, snooping=False))
+        return ""
+
+    def _put_vxlan(self, entry: Vxlan, bridge: Link) -> str:
+        link = self.links.get(entry.name)
+        if link is not None and (link.kind, link.vni, link.dstport) != ("vxlan", entry.vni, entry.dstport):
+            if not link.alias.startswith(ALIAS):
+                return f"{entry.name} exists and is not ours"
+            self.delete_link(entry.name)
+            link = None
+        link = link or self.add_link(entry.name, "vxlan")
+        if link.master != bridge.index:
+            self.set_master(entry.name, entry.bridge)
+            link = self.links[entry.name]
+        self._store(
+            msgspec.structs.replace(
+                link,
+                up=True,
+                vni=entry.vni,
+                local=entry.local,
+                dstport=entry.dstport,
+                mtu=entry.mtu or link.mtu,
+                alias=ALIAS + entry.instance,
+                port_learning=False,
+                suppress=entry.suppress,
+            )
+        )
+        return ""
+
+    def _put_port(self, entry: Port | NetnsPort, bridge: Link) -> str:
+        link = self.links.get(entry.name)
+        alias = PORT_ALIAS + entry.instance
+        if isinstance(entry, NetnsPort):
+            if entry.netns not in self.namespaces:
+                return f"network namespace {entry.netns} does not exist"
+            if link is None:
+                link = self.add_link(entry.name, "veth")
+            self.namespaces[entry.netns].add(entry.name)
+            alias = ALIAS + entry.instance
+        if link is None:
+            return f"interface {entry.name} does not exist"
+        if link.master != bridge.index:
+            self.set_master(entry.name, entry.bridge)
+            link = self.links[entry.name]
+        mtu = entry.mtu or link.mtu
+        self._store(msgspec.structs.replace(link, up=True, mtu=mtu, alias=alias, port_learning=entry.learn))
+        return ""
+
+    def _remove(self, entry: Entry) -> str:
+        self.writes.append(("remove", entry.kind))
+        link = self.links.get(entry.name)
+        if link is None or (isinstance(entry, Bridge) and not entry.owned):
+            return ""
+        if isinstance(entry, Gateway):
+            for address in entry.addresses:
+                self.delete_address(entry.bridge, address)
+        elif isinstance(entry, Port):
+            if link.alias.startswith(PORT_ALIAS):
+                self.set_master(entry.name, None)
+                self._store(msgspec.structs.replace(self.links[entry.name], alias=""))
+        elif link.alias.startswith(ALIAS):
+            self.delete_link(entry.name)
+        return ""
+
+    def _add(self, chunk: Chunk, key: bytes, value: Any) -> str:
+        index = chunk.index if chunk.kind != "local" else value
+        link = next((link for link in self.links.values() if link.index == index), None)
+        if link is None:
+            return "No such device"
+        self.writes.append(("add", chunk.kind))
+        if chunk.kind == "fdb":
+            self.fdb[(index, key)] = value
+            self.bridge_fdb[(link.master, key)] = (index, True)
+        elif chunk.kind == "flood":
+            self.flood.add((index, key))
+        elif chunk.kind == "neigh":
+            self.neigh[(index, key)] = value
+        else:
+            self.bridge_fdb[(link.master, key)] = (index, True)
+        return ""
+
+    def _delete(self, chunk: Chunk, key: bytes, port: int) -> None:
+        self.writes.append(("delete", chunk.kind))
+        if chunk.kind == "flood":
+            self.flood.discard((chunk.index, key))
+        elif chunk.kind == "neigh":
+            self.neigh.pop((chunk.index, key), None)
+        else:
+            index = chunk.index if chunk.kind == "fdb" else port
+            if chunk.kind == "fdb":
+                self.fdb.pop((index, key), None)
+            for where in [where for where, (on, _) in self.bridge_fdb.items() if where[1] == key and on == index]:
+                del self.bridge_fdb[where]
+
+    # ---- reading
+
+    def _learnt(self, bridges: Sequence[str]) -> list[tuple[str, str, bytes]]:
+        indexes = {self.links[name].index: name for name in bridges if name in self.links}
+        names = {link.index: link.name for link in self.links.values()}
+        return [
+            (indexes[bridge], names[port], mac)
+            for (bridge, mac), (port, ours) in self.bridge_fdb.items()
+            if bridge in indexes and not ours
+        ]
+
+    def scan(self) -> Scan:
+        scan = Scan()
+        scan.links = list(self.links.values())
+        scan.addresses = [(index, address) for index, held in self.addresses.items() for address in held]
+        names = {link.index: link.name for link in self.links.values()}
+
+        def table(kind: BulkKind, device: int) -> dict[bytes, Any]:
+            return scan.tables.setdefault((kind, names[device]), {})
+
+        for (device, mac), value in self.fdb.items():
+            bridge = self.links[names[device]].master
+            complete = self.bridge_fdb.get((bridge, mac)) == (device, True)
+            table("fdb", device)[mac] = value if complete else None
+        for device, key in self.flood:
+            table("flood", device)[key] = True
+        for (device, ip), neighbour in self.neigh.items():
+            table("neigh", device)[ip] = neighbour
+        for (bridge, mac), (port, ours) in self.bridge_fdb.items():
+            if ours and self.links[names[port]].kind != "vxlan":
+                table("local", bridge)[mac] = names[port]
+            elif ours and (port, mac) not in self.fdb:
+                table("fdb", port)[mac] = None
+        scan.learnt = self._learnt([link.name for link in self.links.values() if link.kind == "bridge"])
+        return scan
+
+    def snapshot(self) -> dict[str, Any]:
+        """What it forwards by, with names for indexes: equal snapshots forward alike."""
+        names = {link.index: link.name for link in self.links.values()}
+        links = {
+            (link.name, link.kind, names.get(link.master, ""), link.up, link.vni, link.local, link.mtu)
+            for link in self.links.values()
+        }
+        return {
+            "links": links,
+            "addresses": {(names[index], *one) for index, held in self.addresses.items() for one in held},
+            "fdb": {(names[index], mac): value for (index, mac), value in self.fdb.items()},
+            "flood": {(names[index], key) for index, key in self.flood},
+            "master": {(names[index], mac): names[port] for (index, mac), (port, _) in self.bridge_fdb.items()},
+            "neigh": {(names[index], ip): value for (index, ip), value in self.neigh.items()},
+        }

@@ -1,0 +1,224 @@
+"""The pump between the engine's forwarding state and a driver, in the asyncio loop.
+
+Work is pulled: at most `DEPTH` batches are with the driver, one that the kernel executes and one that is packed while
+it does. What is left waits as dirty keys, where a newer change costs nothing. Kernel events go the other way, straight
+into the forwarding state (repair) and, where they are news for the VPN layer, to the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
+from typing import Any, Protocol
+
+from hornpipe.dataplane.driver import Driver
+from hornpipe.forwarding.audit import Audit
+from hornpipe.forwarding.batch import Batch, Results
+from hornpipe.forwarding.entry import InterfaceAddress
+from hornpipe.forwarding.link import Link
+from hornpipe.forwarding.state import Forwarding
+
+DEPTH = 2
+BUDGET = 4096
+"""Bulk entries a batch: about 5 ms of packing and 12 ms of kernel work."""
+MUTE_DELETES = 1024
+"""From so many deletes in a batch on, their events are not listened to and the rest of the table is written again."""
+AUDIT_SECONDS = 1.0
+
+
+class Core(Protocol):
+    """What the dataplane needs of the engine."""
+
+    @property
+    def forwarding(self) -> Forwarding: ...
+
+    def links_changed(self, changes: Iterable[tuple[str, bool]], now: float) -> None: ...
+
+    def kernel_macs(self, changes: Iterable[tuple[str, str, bytes, bool]], now: float) -> None: ...
+
+    def kernel_scanned(self, now: float) -> None: ...
+
+
+class Dataplane:
+    """`after_input` is called whenever the core was told something and wants to run."""
+
+    def __init__(
+        self, core: Core, driver: Driver, clock: Callable[[], float], after_input: Callable[[], None] = lambda: None
+    ) -> None:
+        self.core = core
+        self.driver = driver
+        self.batches = 0
+        self.entries = 0
+        """Bulk entries submitted so far."""
+        self.resyncs = 0
+        self.repairs = 0
+        """Tables that the audit found damaged."""
+        self._clock = clock
+        self._after_input = after_input
+        self._audit = Audit(core.forwarding)
+        self._in_flight = 0
+        self._pumping = False
+        self._muted: frozenset[int] = frozenset()
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._overrun = False
+        self._stopped = False
+
+    @property
+    def forwarding(self) -> Forwarding:
+        return self.core.forwarding
+
+    async def start(self) -> None:
+        """Opens the driver, reads the kernel and tells the core; from then on batches flow."""
+        await self.driver.start(self)
+        self.forwarding.adopt(await self.driver.scan())
+        now = self._clock()
+        self._tell(now)
+        self.core.kernel_scanned(now)
+        self._timer = asyncio.get_running_loop().call_later(AUDIT_SECONDS, self._every_second)
+        self._after_input()
+        self.pump(now)
+
+    async def stop(self) -> None:
+        """Waits for what the driver has in hand; what the kernel holds stays."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.driver.stop()
+
+    async def flush(self) -> int:
+        """Removes everything that is marked ours from the kernel."""
+        return await self.driver.flush()
+
+    @property
+    def idle(self) -> bool:
+        return not self._in_flight and not self.forwarding.has_work
+
+    def pump(self, now: float) -> None:
+        """Gives the driver what it can take now; returns at once."""
+        if self._pumping or self._stopped:
+            return
+        self._pumping = True
+        try:
+            while self._in_flight < DEPTH:
+                batch = self.forwarding.take(BUDGET, now)
+                if batch is None:
+                    if not (self._muted and not self._in_flight and self._unmute()):
+                        break
+                    continue
+                self._submit(batch)
+        finally:
+            self._pumping = False
+
+    def _submit(self, batch: Batch) -> None:
+        deletes = batch.deletes
+        if deletes >= MUTE_DELETES:
+            self._muted |= {chunk.index for chunk in batch.chunks if chunk.deletes}
+            self.driver.mute(self._muted)
+        self._in_flight += 1
+        self.batches += 1
+        self.entries += deletes + batch.adds
+        self.driver.submit(batch, partial(self._done, batch))
+
+    def _unmute(self) -> bool:
+        """What others deleted meanwhile was not heard, so what should be there is written again."""
+        muted, self._muted = self._muted, frozenset()
+        self.driver.mute(self._muted)
+        for state in self.forwarding.tables():
+            if state.ready is not None and state.ready[0] in muted:
+                state.touch_all()
+        return True
+
+    def _done(self, batch: Batch, results: Results) -> None:
+        self._in_flight -= 1
+        now = self._clock()
+        self.forwarding.report(batch, results, now)
+        self._tell(now)
+        self._after_input()
+        self.pump(now)
+
+    def _tell(self, now: float) -> None:
+        presence = self.forwarding.take_presence()
+        if presence:
+            self.core.links_changed(presence, now)
+        macs = self.forwarding.take_learnt()
+        if macs:
+            self.core.kernel_macs(macs, now)
+
+    # ---- every second
+
+    def _every_second(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(AUDIT_SECONDS, self._every_second)
+        now = self._clock()
+        self.forwarding.tick(now)
+        if self._task is None and self.idle:
+            self._run(self._look())
+        self.pump(now)
+
+    async def _look(self) -> None:
+        probes = self._audit.step()
+        if probes:
+            self.repairs += self._audit.judge(probes, await self.driver.probe(probes))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task = asyncio.get_running_loop().create_task(work)
+        self._task.add_done_callback(self._ran)
+
+    def _ran(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if task.cancelled() or self._stopped:
+            return
+        failure = task.exception()
+        if failure is not None and not isinstance(failure, OSError):
+            raise failure  # a mistake of ours: the loop's exception handler reports it
+        # After an OSError the kernel did not answer a question: the next audit, a second later, asks again.
+        self._tell(self._clock())
+        if self._overrun:
+            self.overrun()
+        self._after_input()
+        self.pump(self._clock())
+
+    # ---- EventSink
+
+    def link(self, link: Link) -> None:
+        self.forwarding.link_event(link)
+
+    def link_gone(self, index: int) -> None:
+        self.forwarding.link_gone(index)
+
+    def address(self, index: int, address: InterfaceAddress, present: bool) -> None:
+        self.forwarding.address_event(index, address, present)
+
+    def neigh(self, index: int, ip: bytes, mac: bytes, intact: bool) -> None:
+        self.forwarding.neigh_event(index, ip, mac, intact)
+
+    def fdb(self, index: int, mac: bytes, vtep: bytes, vni: int, present: bool) -> None:
+        self.forwarding.fdb_event(index, mac, vtep, vni, present)
+
+    def bridge_fdb(self, bridge: int, port: int, mac: bytes, present: bool) -> None:
+        self.forwarding.bridge_fdb_event(bridge, port, mac, present)
+
+    def overrun(self) -> None:
+        self._overrun = True
+        if self._task is None and not self._stopped:
+            self._overrun = False
+            self._run(self._resync())
+
+    async def _resync(self) -> None:
+        self.resyncs += 1
+        bridges = self.forwarding.learning_bridges()
+        scan = await self.driver.survey(bridges)
+        self.forwarding.resync(scan.links, scan.addresses)
+        for bridge in bridges:
+            self.forwarding.learnt.keep_only(bridge, {mac for name, _, mac in scan.learnt if name == bridge})
+        self.forwarding.learn(scan.learnt)
+
+    def burst_end(self) -> None:
+        now = self._clock()
+        self._tell(now)
+        self._after_input()
+        self.pump(now)
