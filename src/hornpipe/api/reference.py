@@ -1,4 +1,4 @@
-"""The list of operations in docs/api.md, made from the route table: ``python -m hornpipe.api.reference docs/api.md``."""
+"""The operations listed in docs/api.md, made from the route table: ``python -m hornpipe.api.reference docs/api.md``."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from aiohttp import web
@@ -37,7 +37,7 @@ class Server:
         self.sequence = b"%d" % uuid.uuid4().int  # 128 bits: more than JSON encoders of 64 bits take
 
     async def handle(self, request: web.Request) -> web.Response:
-        first, *rest = [step for step in request.path.split("/") if step] or [""]
+        first, *rest = [unquote(step) for step in request.rel_url.raw_path.split("/") if step] or [""]
         if first == GLASS:
             return self.looking_glass(request, rest)
         actions: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {

@@ -1,0 +1,150 @@
+"""The looking glass's tree: upstream's keys, addressed by path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from hornpipe.api.bagpipe import glass
+from hornpipe.api.context import Context, LogRow
+from hornpipe.vpn.spec import InstanceSpec, PortSpec
+from tests.api.fake_engine import FakeEngine, route_row
+
+RED = InstanceSpec(name="red", vni=100, import_rts=("64512:80",), export_rts=("64512:80",), description="the red one")
+TAP = PortSpec(name="red:tap0", instance="red", interface="tap0", mac="02:00:00:00:00:01", addresses=("10.1.0.1/24",))
+
+UPSTREAM = (
+    "gateway_port", "name", "internals", "instance_type", "external_instance_id", "description", "dataplane",
+    "route_targets", "gateway_ip", "subnet_prefix_length", "instance_dataplane_id", "ports", "readvertise",
+    "attract_traffic", "fallback", "received_routes", "best_routes", "adv_routes", "logs",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def content(engine: FakeEngine, context: Context) -> None:
+    engine.attach("bagpipe", RED, TAP, 1.0)
+    engine.route_rows = [route_row(), route_row("02:00:00:00:00:01", "10.1.0.1", peer="local", next_hop="10.0.0.1")]
+    context.logs = lambda: [
+        LogRow(at=1_800_000_000.0, level="WARNING", name="hornpipe", message="peer.down subject=10.0.0.254"),
+        LogRow(at=1_800_000_001.0, level="ERROR", name="hornpipe", message="entry.error"),
+    ]
+
+
+async def look(bagpipe: TestClient, path: str) -> Any:
+    response = await bagpipe.get(f"/looking-glass{path}")
+    assert response.status == 200, await response.text()
+    assert response.content_type == "application/json"
+    return await response.json()
+
+
+async def test_root(bagpipe: TestClient) -> None:
+    root = await look(bagpipe, "/")
+    assert set(root) == {"summary", "config", "bgp", "vpns", "logs"}
+    base = f"http://{bagpipe.host}:{bagpipe.port}/looking-glass"
+    assert root["bgp"] == {"href": f"{base}/bgp"}
+    assert root == await look(bagpipe, "")
+
+
+async def test_summary_and_its_leaves(bagpipe: TestClient) -> None:
+    summary = await look(bagpipe, "/summary")
+    assert summary["BGP_established_peers"] == 1
+    assert summary["route_counts"] == {"local_routes_count": 2, "received_routes_count": 3}
+    assert summary["local_routes_count"] == 2
+    assert summary["warnings_and_errors"] == 2
+    assert summary["vpn_instances_count"] == 1
+    assert summary["version"] == "1.2.3"
+    assert await look(bagpipe, "/summary/BGP_established_peers") == 1
+    assert await look(bagpipe, "/summary/route_counts/received_routes_count") == 3
+
+
+async def test_config_and_logs(bagpipe: TestClient) -> None:
+    assert await look(bagpipe, "/config/BGP/my_as") == 64512
+    assert [row["level"] for row in await look(bagpipe, "/logs")] == ["ERROR", "WARNING"]
+
+
+async def test_peers(bagpipe: TestClient) -> None:
+    peers = await look(bagpipe, "/bgp/peers")
+    assert (peers[0]["id"], peers[0]["state"]) == ("10.0.0.254", "Established")
+    peer = await look(bagpipe, "/bgp/peers/10.0.0.254")
+    assert peer["as_info"] == {"local": 64512, "peer": 64512}
+    assert peer["rtc"] == {"active": True, "enabled": True}
+    assert peer["active_families"] == ["l2vpn/evpn", "ipv4/rtc"]
+    assert set(peer["protocol"]) == {"state", "previous_state", "hold_time", "last_transition_time"}
+    assert [row["message"] for row in peer["logs"]] == ["peer.down subject=10.0.0.254"]
+    assert await look(bagpipe, "/bgp/peers/10.0.0.254/protocol/state") == "Established"
+    assert len(await look(bagpipe, "/bgp/peers/10.0.0.254/adv_routes")) == 1
+    assert len(await look(bagpipe, "/bgp/peers/10.0.0.254/received_routes")) == 1
+    v6 = (await look(bagpipe, "/bgp/peers"))[1]["href"]
+    assert v6.endswith("/bgp/peers/2001%3Adb8%3A%3A9")
+    assert (await look(bagpipe, "/bgp/peers/2001%3Adb8%3A%3A9"))["protocol"]["state"] == "Active"
+
+
+async def test_routes(bagpipe: TestClient) -> None:
+    routes = await look(bagpipe, "/bgp/routes")
+    assert set(routes) == {"ipv4/mpls-vpn,*", "l2vpn/evpn,*", "ipv4/rtc,*", "ipv4/flow-vpn,*"}
+    ((nlri, route),) = routes["l2vpn/evpn,*"][0].items()
+    assert nlri.startswith("[type:macadv]")
+    assert set(route) == {"afi-safi", "attributes", "next_hop", "source", "route_targets"}
+    assert route["source"]["id"] == "bgp-10.0.0.254"
+    assert route["source"]["href"].endswith("/looking-glass/bgp/workers/bgp-10.0.0.254")
+    assert await look(bagpipe, "/bgp/routes/l2vpn%2Fevpn%2C*") == routes["l2vpn/evpn,*"]
+    assert len(await look(bagpipe, "/bgp/adv_routes")) == 1
+    assert [row["id"] for row in await look(bagpipe, "/bgp/workers")] == ["bgp-10.0.0.254", "bgp-2001:db8::9", "EVI-1"]
+    assert (await look(bagpipe, "/bgp/workers/EVI-1"))["external_instance_id"] == "red"
+
+
+async def test_instances(bagpipe: TestClient) -> None:
+    (summary,) = await look(bagpipe, "/vpns/instances")
+    assert (summary["id"], summary["name"], summary["description"]) == ("red", "EVI-1", "the red one")
+    instance = await look(bagpipe, "/vpns/instances/red")
+    assert set(UPSTREAM) <= set(instance)
+    assert instance["route_targets"] == {"import": ["64512:80"], "export": ["64512:80"]}
+    (endpoint,) = instance["ports"]["tap0"]["endpoints"]
+    assert set(endpoint) == {"label", "mac_address", "ip_address", "local_pref", "rd", "description", "direction"}
+    assert (endpoint["mac_address"], endpoint["ip_address"], endpoint["label"]) == (
+        "02:00:00:00:00:01",
+        "10.1.0.1",
+        100,
+    )
+    assert (await look(bagpipe, "/vpns/instances/red/dataplane"))["linux_bridge"] == "hp-br100"
+    assert len(await look(bagpipe, "/vpns/instances/red/best_routes")) == 2
+    assert (await look(bagpipe, "/vpns/instances_per_vni"))["100"].endswith("/vpns/instances/red")
+    assert (await look(bagpipe, "/vpns/ports"))["tap0"][0]["id"] == "red"
+
+
+async def test_drivers(bagpipe: TestClient) -> None:
+    assert (await look(bagpipe, "/vpns/dataplane/drivers"))[0]["id"] == "evpn"
+    driver = await look(bagpipe, "/vpns/dataplane/drivers/evpn")
+    assert (driver["name"], driver["supported_encaps"]) == ("linux", ["vxlan"])
+    assert "100" in await look(bagpipe, "/vpns/dataplane/ids")
+
+
+@pytest.mark.parametrize(
+    ("path", "step", "at"),
+    [
+        ("/nope", "nope", ""),
+        ("/bgp/peers/10.9.9.9", "10.9.9.9", "/bgp/peers"),
+        ("/summary/version/x", "x", "/summary/version"),
+        ("/vpns/instances/blue", "blue", "/vpns/instances"),
+        ("/vpns/dataplane/drivers/ovs", "ovs", "/vpns/dataplane/drivers"),
+    ],
+)
+async def test_nothing_there(bagpipe: TestClient, path: str, step: str, at: str) -> None:
+    response = await bagpipe.get(f"/looking-glass{path}")
+    assert response.status == 404
+    base = f"http://{bagpipe.host}:{bagpipe.port}/looking-glass"
+    assert f"No such looking glass object: {step} at {base}{at}" in await response.text()
+
+
+def test_links_are_made_only_when_followed() -> None:
+    def explode() -> None:
+        raise AssertionError("made without being asked for")
+
+    tree = {"a": 1, "b": glass.Link(explode), "c": {"d": glass.Link(explode)}}
+    assert glass.look(tree, [], "http://h") == {
+        "a": 1,
+        "b": {"href": "http://h/b"},
+        "c": {"d": {"href": "http://h/c/d"}},
+    }
