@@ -180,8 +180,8 @@ class Tables:
             if state.errors:
                 state.errors.pop(key, None)
             if successor is not None and successor.table.wanted(key) is not None:
-                successor.touch(key)
-            elif state.kind != "local":
+                continue  # the new table of this device has written it, or will
+            if state.kind != "local":
                 found[key] = 0
             else:
                 link = self.links.by_name.get(port or scanned or "")
