@@ -1,7 +1,8 @@
 """The synchronous facade of the pure core: every input is a call, every output is taken.
 
 Shells (speaker, dataplane, api) push what happened with the time it happened, then call `run` until it returns False,
-then take what is to be done: bytes, connects, closes, kernel batches. Nothing here waits, sleeps or reads a clock.
+then take what is to be done: bytes, connects, closes, kernel batches. Nothing here waits, sleeps or reads a clock, and
+nothing here decides: sessions and RIB are `Peers`', instances and mobility the `Edge`'s, the kernel is `Forwarding`'s.
 
 Order at start: construct, `restore` (with None if there is no intent file), feed the kernel's links, `kernel_scanned`.
 Sessions start when both are done, because an End-of-RIB promises that all local routes have been sent.
@@ -10,160 +11,272 @@ Sessions start when both are done, because an End-of-RIB promises that all local
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
 
+import msgspec
+
+from hornpipe.bgp.family import EVPN
 from hornpipe.bgp.session.config import PeerConfig
-from hornpipe.engine.intent import Intent
+from hornpipe.engine import views
+from hornpipe.engine.events import Events
+from hornpipe.engine.gates import CONFIGURED, INTENT_RESTORED, KERNEL_SCANNED, Gates
+from hornpipe.engine.intent import Intent, collect, restore
+from hornpipe.engine.neighbour import Neighbour
+from hornpipe.engine.peers import Peers
+from hornpipe.engine.routes import RouteRows
 from hornpipe.engine.rows import EntryRow, EventRow, InstanceRow, PeerRow, PortRow, RouteRow, StatusRow
-from hornpipe.engine.settings import Settings
-from hornpipe.engine.sources import SourceResult
+from hornpipe.engine.settings import Settings, check_reload, cluster_of, terms_of
+from hornpipe.engine.sources import SourceResult, Sources
+from hornpipe.engine.startup import Startup
+from hornpipe.engine.status import status_row
+from hornpipe.forwarding.state import Forwarding
+from hornpipe.net.ip import Address
+from hornpipe.net.mac import Mac
+from hornpipe.rib.path import Path
+from hornpipe.rib.rib import Rib
+from hornpipe.vpn.desired import PortId
+from hornpipe.vpn.edge import Edge
+from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, SourceSpec
+
+CONGESTED = 50_000
+"""Changed routes not yet carried through, above which peers are not read: a fifth of a second's work."""
 
 
 class Engine:
     """`jitter` returns a float in [0, 1); it is the only chance in the core."""
 
     def __init__(self, settings: Settings, now: float, jitter: Callable[[], float], version: str = "") -> None:
-        raise NotImplementedError
+        self.settings = settings
+        self.version = version
+        self.started = self._now = now
+        self.intent_revision = 0
+        """Counts changes of what `intent` returns; when it moved, the intent is to be written."""
+        self._noticed = (0, 0)
+        self._events = Events()
+        router_id, terms = bytes(Address.parse(settings.router_id)), terms_of(settings)
+        self.rib = Rib(router_id, cluster_of(settings), settings.local_as)
+        self.forwarding = Forwarding()
+        self.edge = Edge(terms, self.rib, self.forwarding, self._notify)
+        self._sources = Sources(self.edge, settings.router_id, self._notify)
+        self._peers = Peers(self.rib, settings, jitter, self._notify, self._end_of_rib)
+        self.gates = Gates(now)
+        self._startup = Startup(self.gates, self._peers, self.rib, self.edge, self.forwarding, self._notify)
+        self._routes = RouteRows(self.rib, self._importers, lambda: self.edge.around.vtep)
+        self.gates.open(CONFIGURED, now)
+
+    def _notify(self, kind: str, subject: str, text: str) -> None:
+        self._events.add(self._now, kind, subject, text)
+
+    def _end_of_rib(self, neighbour: Neighbour, family: int) -> None:
+        self._startup.end_of_rib(neighbour, family, self._now)
 
     # ---- clients: all-or-nothing, `Refused` changes nothing
 
     def put_source(self, source: str, spec: SourceSpec, now: float) -> SourceResult:
         """Replaces one client's whole desired set."""
-        raise NotImplementedError
+        self._now = now
+        return self._counted(self._sources.put(source, spec, now))
 
     def delete_source(self, source: str, now: float) -> SourceResult:
-        raise NotImplementedError
+        self._now = now
+        return self._counted(self._sources.delete(source, now))
 
     def attach(self, source: str, instance: InstanceSpec | None, port: PortSpec, now: float) -> SourceResult:
         """Adds or replaces one port; `instance`, if given, is defined or updated first and goes with its last port."""
-        raise NotImplementedError
+        self._now = now
+        return self._counted(self._sources.attach(source, instance, port, now))
 
     def detach(self, source: str, port: str, now: float) -> SourceResult:
-        raise NotImplementedError
+        self._now = now
+        return self._counted(self._sources.detach(source, port, now))
 
     def configure(self, settings: Settings, now: float) -> list[str]:
         """Applies a changed configuration; returns what changed. What did not change is not touched."""
-        raise NotImplementedError
+        self._now = now
+        check_reload(self.settings, settings)
+        changed: list[str] = []
+        for source, spec in settings.sources.items():
+            changed += self._sources.put(source, spec, now).changed
+        for source in self.settings.sources.keys() - settings.sources.keys():
+            if source in self._sources.held:
+                changed += self._sources.delete(source, now).changed
+        changed += self._peers.configure(settings, now)
+        self.edge.configure(terms_of(settings))
+        self.settings = settings
+        self._count()
+        return changed
 
     @property
     def sources(self) -> Mapping[str, SourceSpec]:
-        raise NotImplementedError
+        return {name: held.spec for name, held in self._sources.held.items()}
 
     def source_revision(self, source: str) -> int:
-        raise NotImplementedError
+        """Counts the accepted changes of one source; 0 if there is no such source."""
+        held = self._sources.held.get(source)
+        return held.revision if held is not None else 0
+
+    def _counted(self, result: SourceResult) -> SourceResult:
+        self._count()
+        return result
+
+    def _count(self) -> None:
+        noticed = (self._sources.revision, self.edge.around.revision)
+        if noticed != self._noticed:
+            self._noticed = noticed
+            self.intent_revision += 1
 
     # ---- speaker
 
     def take_connects(self) -> list[PeerConfig]:
         """Peers to which a TCP connection is to be opened now."""
-        raise NotImplementedError
+        return self._peers.take_connects()
 
-    def connected(self, peer: str, local_address: str, now: float) -> int:
-        """An asked-for connection is open; returns its number."""
-        raise NotImplementedError
+    def connected(self, peer: str, local_address: str, now: float) -> int | None:
+        """An asked-for connection is open; returns its number. None: it is not needed any more, close it."""
+        self._now = now
+        return self._peers.connected(peer, local_address, now)
 
     def connect_failed(self, peer: str, reason: str, now: float) -> None:
-        raise NotImplementedError
+        self._now = now
+        self._peers.connect_failed(peer, reason, now)
 
     def accept(self, remote_address: str, local_address: str, now: float) -> int | None:
         """A connection came in; None: close it."""
-        raise NotImplementedError
+        self._now = now
+        return self._peers.accept(remote_address, local_address, now)
 
     def received(self, conn: int, data: bytes, now: float) -> None:
-        raise NotImplementedError
+        self._now = now
+        self._peers.received(conn, data, now)
 
     def closed(self, conn: int, reason: str, now: float) -> None:
-        raise NotImplementedError
+        self._now = now
+        self._peers.closed(conn, reason, now)
 
     def take_bytes(self, conn: int, budget: int, now: float) -> bytes:
         """What to write next, about `budget` bytes; empty: nothing now."""
-        raise NotImplementedError
+        return self._peers.take_bytes(conn, budget, now)
 
-    ready_connections: set[int]
-    """Connections for which `take_bytes` has something; the shell discards what it has drained."""
+    @property
+    def ready_connections(self) -> set[int]:
+        """Connections for which `take_bytes` has something."""
+        return self._peers.ready
 
     def take_closes(self) -> list[int]:
         """Connections to close once what `take_bytes` still gives for them is written."""
-        raise NotImplementedError
+        return self._peers.take_closes()
 
     @property
     def congested(self) -> bool:
         """Reading from peers should pause: too much is dirty."""
-        raise NotImplementedError
+        return self.rib.pending_imports > CONGESTED
 
     # ---- kernel
 
     def links_changed(self, changes: Iterable[tuple[str, bool]], now: float) -> None:
         """(interface, present); the first call after start gives all that are present."""
-        raise NotImplementedError
+        self._now = now
+        self.edge.links_changed(changes, now)
 
     def kernel_macs(self, changes: Iterable[tuple[str, str, bytes, bool]], now: float) -> None:
         """(bridge, port, MAC, present): addresses the kernel learnt on ports of ours."""
-        raise NotImplementedError
+        self._now = now
+        self.edge.kernel_macs(changes, now)
 
     def kernel_scanned(self, now: float) -> None:
-        raise NotImplementedError
+        """The links that were there have been told, and `forwarding.adopt` has been called if a driver has one."""
+        self._now = now
+        self._startup.opened(KERNEL_SCANNED, now)
 
     # ---- time
 
     def next_deadline(self) -> float:
         """When `tick` must be called at the latest; infinity if never."""
-        raise NotImplementedError
+        return min(
+            self._peers.next_deadline(), self.rib.next_deadline(), self.edge.next_deadline(), self._startup.deadline
+        )
 
     def tick(self, now: float) -> None:
-        raise NotImplementedError
+        self._now = now
+        self._peers.tick(now)
+        self.rib.expire(now)
+        self.edge.tick(now)
+        self._startup.tick(now)
 
     def run(self, now: float, budget: int = 2000) -> bool:
         """Carries changes through, about `budget` routes of them; True: there is more."""
-        raise NotImplementedError
+        self._now = now
+        more = self.edge.run(budget, now) >= budget
+        self._startup.turned(now, more)
+        self._peers.wake()
+        self._count()
+        return more
 
     def stop(self, now: float) -> None:
         """Ends all sessions, silently where graceful restart was negotiated; forwarding stays."""
-        raise NotImplementedError
+        self._now = now
+        self._peers.stop(now)
 
     # ---- intent
 
-    intent_revision: int
-    """Counts changes of what `intent` returns; when it moved, the intent is to be written."""
-
     def intent(self) -> Intent:
-        raise NotImplementedError
+        return collect(self._sources, self.edge)
 
     def restore(self, intent: Intent | None, now: float) -> None:
-        raise NotImplementedError
+        """To be called once, before the kernel is scanned. The configuration's own sources come first."""
+        self._now = now
+        restore(intent, self.settings.sources, self._sources, self.edge, now)
+        self._startup.restored = intent is not None and bool(intent.sources)
+        self._startup.opened(INTENT_RESTORED, now)
+        self._count()
 
     # ---- views
 
     def peers(self) -> Sequence[PeerRow]:
-        raise NotImplementedError
+        return [views.peer_row(neighbour, self.rib) for neighbour in self._peers]
 
     def instances(self) -> Sequence[InstanceRow]:
-        raise NotImplementedError
+        return [views.instance_row(self.edge.instances[key], self.forwarding) for key in sorted(self.edge.instances)]
 
     def ports(self) -> Sequence[PortRow]:
-        raise NotImplementedError
+        return views.port_rows(self.edge, self.forwarding)
 
     def port(self, source: str, name: str) -> PortRow | None:
-        raise NotImplementedError
+        port: PortId = (source, name)
+        return views.port_row(self.edge, self.forwarding, port) if port in self.edge.desired.ports else None
 
     def routes(
         self, family: str | None = None, peer: str | None = None, instance: str | None = None
     ) -> Iterable[RouteRow]:
-        raise NotImplementedError
+        """Lazily; not to be held across a change."""
+        chosen = self.edge.instance(instance) if instance is not None else None
+        if instance is not None and chosen is None:
+            return ()
+        return self._routes.rows(family, peer, chosen)
+
+    def _importers(self, path: Path) -> list[Instance]:
+        return self.edge.importers(path)
 
     def entries(
         self, kind: str | None = None, instance: str | None = None, status: str | None = None
     ) -> Iterable[EntryRow]:
-        raise NotImplementedError
+        chosen = self.edge.instance(instance) if instance is not None else None
+        return views.entry_rows(self.forwarding, kind, chosen.key if chosen is not None else instance, status)
 
     def status(self) -> StatusRow:
-        raise NotImplementedError
+        return status_row(self.version, self.settings, self.started, self.gates, self._peers, self.rib, self.edge, self.forwarding)
 
     def events(self, since: int = 0) -> Sequence[EventRow]:
-        raise NotImplementedError
+        return self._events.since(since)
+
+    # ---- commands
 
     def clear_duplicate(self, instance: str, mac: str, now: float) -> bool:
-        raise NotImplementedError
+        """Ends the duplicate alarm of a MAC; False if there is none."""
+        self._now = now
+        return self.edge.clear_duplicate(instance, bytes(Mac.parse(mac)), now)
 
     def reset_peer(self, peer: str, now: float) -> bool:
-        raise NotImplementedError
+        self._now = now
+        return self._peers.reset(peer, now)

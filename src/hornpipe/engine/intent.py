@@ -6,10 +6,16 @@ from the kernel, routes from the peers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
+from hornpipe.engine.sources import Sources
+from hornpipe.net.mac import Mac
 from hornpipe.vpn.allocate import Identifier
-from hornpipe.vpn.spec import InstanceSpec, SourceSpec
+from hornpipe.vpn.check import check_instance
+from hornpipe.vpn.edge import Edge
+from hornpipe.vpn.spec import InstanceSpec, Refused, SourceSpec
 
 VERSION = 1
 
@@ -20,6 +26,8 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     domain: str
     mac: str
     sequence: int
+    elsewhere: bool = False
+    """It was advertised by another PE; after a restart it is not advertised before the peers have said where it is."""
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,3 +39,40 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Instances whose owner has gone while ports of other sources still need them."""
     identifiers: dict[str, Identifier] = {}
     sequences: tuple[Sequence, ...] = ()
+
+
+def collect(sources: Sources, edge: Edge) -> Intent:
+    return Intent(
+        sources={name: held.spec for name, held in sources.held.items()},
+        implicit={name: tuple(sorted(held.implicit)) for name, held in sources.held.items() if held.implicit},
+        orphans=tuple(checked.spec for checked in edge.desired.orphans()),
+        identifiers=dict(edge.identifiers.rows),
+        sequences=tuple(
+            Sequence(domain=domain, mac=mac, sequence=sequence, elsewhere=elsewhere)
+            for domain, mac, sequence, elsewhere in edge.sequences()
+        ),
+    )
+
+
+def restore(
+    intent: Intent | None, configured: Mapping[str, SourceSpec], sources: Sources, edge: Edge, now: float
+) -> None:
+    """The configuration's sets as the file has them now, the others as they were.
+
+    What is no longer possible together (the file may have changed) is dropped with an event, and only that.
+    """
+    intent = intent or Intent()
+    edge.restore_identifiers(intent.identifiers)
+    for row in intent.sequences:
+        edge.around.restored[(row.domain, bytes(Mac.parse(row.mac)))] = (row.sequence, row.elsewhere)
+    for orphan in intent.orphans:
+        try:
+            edge.restore_orphan(check_instance(orphan, "orphan"), now)
+        except Refused as refused:
+            sources.notify("source.refused", orphan.name, str(refused))
+    for name, spec in configured.items():
+        sources.restore(name, spec, (), now)
+    for name, spec in intent.sources.items():
+        if name not in configured:
+            sources.restore(name, spec, intent.implicit.get(name, ()), now)
+    edge.settle_identifiers(now)

@@ -9,7 +9,9 @@ import msgspec
 
 from hornpipe.bgp.family import EVPN, RTC
 from hornpipe.bgp.session.config import PeerConfig
-from hornpipe.vpn.spec import SourceSpec
+from hornpipe.net.ip import Address
+from hornpipe.vpn.edge import Terms
+from hornpipe.vpn.spec import Refused, SourceSpec
 
 
 class ClientRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where VNIs that nobody gave are taken from. 0 to 15 are avoided as MPLS reserves these labels."""
     stale_time: float = 120.0
     """How long paths of a lost session stay in use; 0: not at all."""
-    sync_time: float = 60.0
+    sync_time: float = 120.0
     """How long a start waits for the peers' End-of-RIB before it prunes the kernel."""
     duplicate_moves: int = 5
     """RFC 7432 section 15.1: N moves ..."""
@@ -68,3 +70,46 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """After this long an alarm is cleared by itself; 0: only by command."""
     sources: dict[str, SourceSpec] = {}
     """Desired sets the configuration itself holds."""
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What of the settings the VPN layer works by."""
+    return Terms(
+        router_id=bytes(Address.parse(settings.router_id)),
+        vtep=bytes(Address.parse(settings.vtep or settings.local_address or settings.router_id)),
+        vxlan_port=settings.vxlan_port,
+        underlay_mtu=settings.underlay_mtu,
+        vni_range=settings.vni_range,
+        duplicate_moves=settings.duplicate_moves,
+        duplicate_time=settings.duplicate_time,
+        duplicate_recovery=settings.duplicate_recovery,
+    )
+
+
+def cluster_of(settings: Settings) -> bytes | None:
+    """The cluster id; None: no reflector."""
+    if settings.reflector is None:
+        return None
+    return bytes(Address.parse(settings.reflector.cluster_id or settings.router_id))
+
+
+FIXED = (
+    ("local_as", "bgp.local_as"),
+    ("router_id", "bgp.router_id"),
+    ("vtep", "vxlan.local_address"),
+    ("vxlan_port", "vxlan.port"),
+    ("vni_range", "vxlan.vni_range"),
+    ("listen", "bgp.listen"),
+    ("listen_address", "bgp.listen_address"),
+    ("listen_port", "bgp.listen_port"),
+)
+"""What every route and device of ours is made of: changing it is a new start."""
+
+
+def check_reload(old: Settings, new: Settings) -> None:
+    """Refuses what a running daemon cannot change."""
+    for name, field in FIXED:
+        if getattr(old, name) != getattr(new, name):
+            raise Refused(field, "cannot change while the daemon runs", "restart it; forwarding goes on meanwhile")
+    if cluster_of(old) != cluster_of(new):
+        raise Refused("reflector", "cannot be switched or renamed while the daemon runs", "restart it")

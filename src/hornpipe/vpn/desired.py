@@ -298,6 +298,15 @@ class Desired:
             members = [self.definitions[name].current for name in sorted(names)]
             self.domains[instance.domain] = merge(instance.domain, members)
 
+    def plan_unneeded(self) -> Plan:
+        """After a restore: orphans that no port needed after all."""
+        plan = Plan()
+        for name, definition in self.definitions.items():
+            if not definition.holders and not definition.ports:
+                plan.definitions[name] = None
+        self._plan_domains(plan)
+        return plan
+
 
 NOWHERE = merge("", [])
 

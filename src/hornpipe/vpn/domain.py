@@ -30,6 +30,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     gateways: tuple[tuple[bytes, int], ...]
     gateway_mac: bytes
     arp_suppression: bool
+    description: str
 
 
 def merge(key: str, members: Sequence[CheckedInstance]) -> Domain:
@@ -47,4 +48,5 @@ def merge(key: str, members: Sequence[CheckedInstance]) -> Domain:
         gateways=tuple(sorted({gateway for member in members for gateway in member.gateways})),
         gateway_mac=next((member.gateway_mac for member in members if member.gateway_mac), b""),
         arp_suppression=all(member.spec.arp_suppression for member in members),
+        description=next((member.spec.description for member in members if member.spec.description), ""),
     )

@@ -6,7 +6,7 @@ instances with one VNI or a MAC at two ports. `run` is the only way routes come 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Protocol
 
@@ -17,12 +17,13 @@ from hornpipe.forwarding.state import Forwarding
 from hornpipe.net.mac import Mac
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.rib.path import Path
-from hornpipe.vpn.allocate import Identifiers
-from hornpipe.vpn.check import CheckedPort
+from hornpipe.vpn.allocate import Identifier, Identifiers
+from hornpipe.vpn.check import CheckedInstance, CheckedPort
 from hornpipe.vpn.desired import Change, Desired, Plan, PortId
 from hornpipe.vpn.domain import Domain
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.origin import LocalRoutes
+from hornpipe.vpn.remote import remote_of
 from hornpipe.vpn.station import Station
 
 
@@ -30,6 +31,7 @@ class Routes(LocalRoutes, Protocol):
     """The RIB as this layer uses it."""
 
     def set_imports(self, importer: int, family: int, route_targets: frozenset[bytes]) -> None: ...
+    def drop_importer(self, importer: int, family: int) -> None: ...
     def take_imports(self, budget: int) -> list[tuple[int, int, bytes]]: ...
     def best(self, family: int, key: bytes) -> Path | None: ...
 
@@ -123,29 +125,16 @@ class Edge:
 
     # ---- desired state
 
-    def change(self, change: Change, now: float) -> list[str]:
-        """All or nothing: `Refused` before anything is done. Returns what differs now."""
+    def change(self, change: Change, now: float) -> None:
+        """All or nothing: `Refused` before anything is done."""
         plan = self.desired.plan(change, self.identifiers.vnis)
         self._check_capacity(plan)
-        changed = self._describe(plan)
         self._carry_out(plan, now)
-        return changed
 
     def _check_capacity(self, plan: Plan) -> None:
         fresh = [key for key, domain in plan.domains.items() if domain is not None and key not in self.instances]
         going = [key for key, domain in plan.domains.items() if domain is None]
         self.identifiers.check_capacity(len(fresh) - len(going))
-
-    def _describe(self, plan: Plan) -> list[str]:
-        changed: list[str] = []
-        for name, after in sorted(plan.definitions.items()):
-            before = self.desired.definitions.get(name)
-            if (before.current if before else None) != (after.current if after else None):
-                changed.append(f"instance {name}")
-        for port in sorted(plan.leaving.keys() | plan.entering.keys()):
-            if plan.leaving.get(port) != plan.entering.get(port):
-                changed.append(f"port {port[1]}")
-        return changed
 
     def _carry_out(self, plan: Plan, now: float) -> None:
         kept = self._take_out(plan)
@@ -181,7 +170,7 @@ class Edge:
         instance = self.instances.pop(key)
         instance.close()
         del self._by_id[instance.id]
-        self.around.routes.set_imports(instance.id, EVPN, frozenset())
+        self.around.routes.drop_importer(instance.id, EVPN)
         self.identifiers.release(key)
 
     def _set_domains(self, domains: dict[str, Domain], now: float) -> None:
@@ -291,7 +280,35 @@ class Edge:
         for instance in self.instances.values():
             instance.settle(now)
 
+    def configure(self, terms: Terms) -> None:
+        """Only what `hornpipe.engine.settings.check_reload` lets through: times and limits, the underlay's MTU."""
+        mtu = self.around.terms.underlay_mtu
+        self.around.terms = terms
+        if mtu != terms.underlay_mtu:
+            for instance in self.instances.values():
+                instance.devices.update()
+
+    def importers(self, path: Path) -> list[Instance]:
+        """The instances that import a path."""
+        remote = remote_of(path, self.around.vtep)
+        if remote.reason:
+            return []
+        return [instance for instance in self.instances.values() if remote.value(instance) is not None]
+
     # ---- intent
+
+    def restore_identifiers(self, rows: Mapping[str, Identifier]) -> None:
+        self.identifiers.restore(rows)
+
+    def restore_orphan(self, checked: CheckedInstance, now: float) -> None:
+        """An instance that ports to be restored need, and nobody defines."""
+        self.desired.adopt_orphan(checked)
+        self._set_domains({checked.domain: self.desired.domains[checked.domain]}, now)
+
+    def settle_identifiers(self, now: float) -> None:
+        """All sources are restored: numbers and orphans that nobody needs go."""
+        self._carry_out(self.desired.plan_unneeded(), now)
+        self.identifiers.settle(self.instances)
 
     def sequences(self) -> list[tuple[str, str, int, bool]]:
         """(domain, MAC, sequence, is elsewhere) of stations that are not in the initial state."""

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from hornpipe.bgp.attr import extcommunity
+from hornpipe.bgp.attr import extended
 from hornpipe.bgp.attr.block import build
-from hornpipe.bgp.attr.pmsi import Pmsi
+from hornpipe.bgp.attr.pmsi import ingress_replication
 from hornpipe.bgp.family import EVPN
 from hornpipe.bgp.nlri.evpn import mac_ip_key, mac_ip_payload, multicast_key
-from hornpipe.vpn.remote import INGRESS_REPLICATION, VXLAN
 from hornpipe.vpn.station import Station
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ class Origin:
         station.announced.clear()
 
     def _communities(self) -> list[bytes]:
-        return [*self.instance.domain.export_rts, extcommunity.encapsulation(VXLAN)]
+        return [*self.instance.domain.export_rts, extended.encapsulation(extended.VXLAN)]
 
     def flood(self) -> None:
         """Announce or withdraw the type 3 route. Without export RTs nobody could import it, so nothing is sent."""
@@ -85,7 +84,7 @@ class Origin:
         attributes = build(
             local_pref=LOCAL_PREF,
             ext_communities=tuple(self._communities()),
-            pmsi=Pmsi(flags=0, tunnel_type=INGRESS_REPLICATION, label24=instance.vni, endpoint=self.vtep),
+            pmsi=ingress_replication(instance.vni, self.vtep),
         )
         self.routes.announce(EVPN, self.multicast, b"", attributes, self.vtep)
 
@@ -95,11 +94,11 @@ class Origin:
         if block is None:
             communities = self._communities()
             if station.gateway:
-                communities.append(extcommunity.default_gateway())
+                communities.append(extended.default_gateway())
             if station.sequence or station.sticky:
-                communities.append(extcommunity.mac_mobility(station.sequence, station.sticky))
+                communities.append(extended.mac_mobility(station.sequence, station.sticky))
             if router:
-                communities.append(extcommunity.nd_flags(router=True, override=True))
+                communities.append(extended.nd_flags(extended.ND_ROUTER | extended.ND_OVERRIDE))
             block = self.blocks[shape] = build(local_pref=LOCAL_PREF, ext_communities=tuple(communities))
         return block
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hornpipe.bgp.attr.extended import ND_ROUTER, TUNNEL_NAMES, VXLAN
+from hornpipe.bgp.attr.pmsi import INGRESS_REPLICATION
 from hornpipe.forwarding.table import FdbValue, flood_key
 from hornpipe.net.ip import Address
 from hornpipe.rib.path import Path
@@ -20,15 +22,9 @@ from hornpipe.vpn.mobility import Claim
 if TYPE_CHECKING:
     from hornpipe.vpn.instance import Instance
 
-VXLAN = 8
-"""BGP tunnel encapsulation type (RFC 8365 section 11)."""
-INGRESS_REPLICATION = 6
-"""PMSI tunnel type (RFC 6514 section 5)."""
 ESI_LENGTH = 10
 MAC_PAYLOAD = ESI_LENGTH + 3
 """A type 2 route's payload: ESI and one label, or two."""
-ND_ROUTER = 0x01
-"""RFC 9047 section 2: the Router flag of the ARP/ND extended community."""
 KEPT_VALUES = 256
 """A path in more instances than that is rare; values of changed instances must not pile up."""
 
@@ -65,11 +61,12 @@ class Remote:
             return vtep_of(path.next_hop), 0
         if pmsi.tunnel_type != INGRESS_REPLICATION:
             self.reason = f"PMSI tunnel type {pmsi.tunnel_type} is not ingress replication"
-        return vtep_of(pmsi.endpoint) or vtep_of(path.next_hop), pmsi.label24
+        return vtep_of(pmsi.endpoint) or vtep_of(path.next_hop), pmsi.label
 
     def _check(self, encapsulations: tuple[int, ...], own_vtep: bytes) -> None:
         if encapsulations and VXLAN not in encapsulations:
-            self.reason = f"encapsulation {', '.join(map(str, encapsulations))} is not VXLAN"
+            names = ", ".join([TUNNEL_NAMES.get(kind, str(kind)) for kind in encapsulations])
+            self.reason = f"encapsulation {names} is not VXLAN"
         elif not self.vtep or not any(self.vtep):
             self.reason = "no usable next hop"
         elif len(self.vtep) != len(own_vtep):

@@ -1,0 +1,101 @@
+"""One BGP peer of the engine: its session, its place in the RIB, its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from hornpipe.bgp.family import RTC
+from hornpipe.bgp.session.config import PeerConfig
+from hornpipe.bgp.session.fsm import Session
+from hornpipe.bgp.session.negotiation import Negotiated
+from hornpipe.engine.settings import ClientRange
+from hornpipe.net.ip import Address
+from hornpipe.rib.outlet import Peer
+from hornpipe.rib.source import Source
+
+
+class Neighbour:
+    __slots__ = (
+        "clients",
+        "config",
+        "connections",
+        "conn",
+        "end_of_rib",
+        "graceful_families",
+        "local_address",
+        "now",
+        "peer",
+        "restart_time",
+        "session",
+        "source",
+        "synced",
+    )
+
+    def __init__(self, config: PeerConfig, session: Session, source: Source, clients: ClientRange | None) -> None:
+        self.config = config
+        """As configured; the session's may differ in `restarting`."""
+        self.session = session
+        self.source = source
+        self.clients = clients
+        """The range it was accepted by, if it is dynamic."""
+        self.connections: dict[int, int] = {}
+        """The session's number of a connection -> the engine's."""
+        self.conn: int | None = None
+        """The engine's number of the established connection."""
+        self.peer: Peer | None = None
+        """The sending side in the RIB, while established."""
+        self.local_address = ""
+        self.now = 0.0
+        """Time of the call the session is in."""
+        self.end_of_rib: set[int] = set()
+        """Families whose End-of-RIB came in this session."""
+        self.synced = False
+        """It has sent all of its families once since the start."""
+        self.graceful_families: frozenset[int] = frozenset()
+        self.restart_time = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.config.address
+
+    @property
+    def established(self) -> bool:
+        return self.peer is not None
+
+    def up(self, negotiated: Negotiated) -> Peer:
+        """The session is established; the returned peer is to be told to the RIB."""
+        self.source.router_id = negotiated.remote_id
+        self.source.remote_as = negotiated.remote_as
+        self.source.internal = negotiated.internal
+        self.end_of_rib = set()
+        graceful = negotiated.graceful_restart
+        self.graceful_families = frozenset(graceful.families) if graceful is not None else frozenset()
+        self.restart_time = float(graceful.time) if graceful is not None else 0.0
+        self.peer = Peer(
+            self.source,
+            frozenset(negotiated.families),
+            limit=negotiated.limit,
+            rtc=RTC in negotiated.families,
+            as4=negotiated.as4,
+        )
+        return self.peer
+
+
+def make(
+    config: PeerConfig, number: int, jitter: Callable[[], float], restarting: bool, clients: ClientRange | None = None
+) -> Neighbour:
+    source = Source(
+        config.address,
+        id=number,
+        internal=config.internal or not config.peer_as,
+        client=config.role == "client",
+        address=bytes(Address.parse(config.address)),
+        remote_as=config.peer_as,
+    )
+    return Neighbour(config, session_of(config, jitter, restarting), source, clients)
+
+
+def session_of(config: PeerConfig, jitter: Callable[[], float], restarting: bool) -> Session:
+    return Session(msgspec.structs.replace(config, restarting=True) if restarting else config, jitter)

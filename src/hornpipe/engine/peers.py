@@ -1,0 +1,402 @@
+"""The peers: which connections belong to which session, and what the sessions' events mean for the RIB.
+
+Connections have numbers of the engine's own, unique over all peers. Dynamic neighbours (route reflector clients accepted
+by prefix) come with their first connection and go when neither a connection nor a kept path is left of them.
+
+A lost session does not mean lost forwarding. A peer of ours is a reflector or another PE: its paths are kept, stale, for
+`stale_time` or the peer's own restart time, whichever is longer, even where it offered no graceful restart, because what
+forwards is somebody else (the VTEPs), and entries that are still right must not be touched. A reflector's client *is* the
+VTEP: its paths are kept only if it negotiated graceful restart for the family (RFC 4724 section 4.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from math import inf
+
+from hornpipe.bgp.error import SessionReset
+from hornpipe.bgp.notification import (
+    ADMINISTRATIVE_RESET,
+    ADMINISTRATIVE_SHUTDOWN,
+    CEASE,
+    CONFIGURATION_CHANGE,
+    PEER_DECONFIGURED,
+    Notification,
+)
+from hornpipe.bgp.refresh import REQUEST
+from hornpipe.bgp.session.config import PeerConfig
+from hornpipe.bgp.session.event import CloseConnection, Established, RefreshReceived, SessionDown, UpdateReceived
+from hornpipe.bgp.session.fsm import Session
+from hornpipe.bgp.session.negotiation import Negotiated
+from hornpipe.bgp.update import parse
+from hornpipe.engine.neighbour import Neighbour, make, session_of
+from hornpipe.engine.settings import ClientRange, Settings
+from hornpipe.net.ip import Address
+from hornpipe.net.prefix import Prefix
+from hornpipe.rib.rib import Rib
+
+MESSAGE = 4096
+"""A budget of bytes is turned into one of messages by the usual limit; fewer bytes are taken where messages are short."""
+
+
+class Peers:
+    def __init__(
+        self,
+        rib: Rib,
+        settings: Settings,
+        jitter: Callable[[], float],
+        notify: Callable[[str, str, str], None],
+        on_end_of_rib: Callable[[Neighbour, int], None],
+    ) -> None:
+        self.rib = rib
+        self.settings = settings
+        self.jitter = jitter
+        self.notify = notify
+        self.on_end_of_rib = on_end_of_rib
+        self.by_address: dict[str, Neighbour] = {}
+        self.ready: set[int] = set()
+        self.restarting = False
+        self.running = False
+        self._connections: dict[int, tuple[Neighbour, Session, int]] = {}
+        """The engine's number -> (peer, session, the session's number). A replaced session still has last words."""
+        self._by_source: dict[object, Neighbour] = {}
+        self._numbers = 0
+        self._sources = 0
+        self._closes: list[int] = []
+        self._wanting: dict[str, Neighbour] = {}
+        self._deadline = inf
+        self._dynamic: dict[ClientRange, int] = {}
+        """Sessions accepted by each range."""
+
+    def __iter__(self) -> Iterator[Neighbour]:
+        return iter(self.by_address.values())
+
+    # ---- configuration
+
+    def start(self, now: float, restarting: bool) -> None:
+        """Opens for business: everything local is known, so what we send can end in End-of-RIB."""
+        self.running, self.restarting = True, restarting
+        for config in self.settings.peers:
+            self._add(config, now)
+
+    def _add(self, config: PeerConfig, now: float, clients: ClientRange | None = None) -> Neighbour:
+        self._sources += 1
+        neighbour = make(config, self._sources, self.jitter, self.restarting, clients)
+        self.by_address[config.address] = neighbour
+        self._by_source[neighbour.source] = neighbour
+        self._start(neighbour, now)
+        return neighbour
+
+    def _start(self, neighbour: Neighbour, now: float) -> None:
+        neighbour.session.on_update = self._updater(neighbour, now)
+        neighbour.session.start(now)
+        self._settle(neighbour, now)
+
+    def configure(self, settings: Settings, now: float) -> list[str]:
+        """Peers that are the same are not touched; a changed one is a new session, its paths are kept meanwhile."""
+        old, self.settings = self.settings, settings
+        if not self.running:
+            return []
+        changed: list[str] = []
+        wanted = {config.address: config for config in settings.peers}
+        for config in old.peers:
+            if config.address not in wanted:
+                changed.append(f"peer {config.address}")
+                self._remove(self.by_address[config.address], now)
+        for address, config in wanted.items():
+            neighbour = self.by_address.get(address)
+            if neighbour is not None and neighbour.clients is not None:
+                self._remove(neighbour, now)  # a dynamic neighbour that has got a configuration of its own
+                neighbour = None
+            if neighbour is None:
+                changed.append(f"peer {address}")
+                self._add(config, now)
+            elif neighbour.config != config:
+                changed.append(f"peer {address}")
+                self._replace(neighbour, config, now)
+        ranges = settings.reflector.clients if settings.reflector is not None else ()
+        for neighbour in [n for n in self if n.clients is not None and n.clients not in ranges]:
+            changed.append(f"peer {neighbour.name}")
+            self._remove(neighbour, now)
+        return changed
+
+    def _remove(self, neighbour: Neighbour, now: float) -> None:
+        neighbour.session.stop(now, Notification(CEASE, PEER_DECONFIGURED))
+        self._settle(neighbour, now)
+        self.rib.source_down(neighbour.source, None, now)
+        self._forget(neighbour)
+
+    def _forget(self, neighbour: Neighbour) -> None:
+        del self.by_address[neighbour.name]
+        self._by_source.pop(neighbour.source, None)
+        self._wanting.pop(neighbour.name, None)
+        if neighbour.clients is not None:
+            self._dynamic[neighbour.clients] -= 1
+
+    def _replace(self, neighbour: Neighbour, config: PeerConfig, now: float) -> None:
+        neighbour.session.stop(now, Notification(CEASE, CONFIGURATION_CHANGE))
+        self._settle(neighbour, now)
+        if neighbour.config.role != config.role:
+            self.rib.source_down(neighbour.source, None, now)
+            neighbour.source.client = config.role == "client"
+        neighbour.config = config
+        neighbour.connections = {}
+        neighbour.session = session_of(config, self.jitter, False)
+        self._start(neighbour, now)
+
+    def reset(self, address: str, now: float) -> bool:
+        neighbour = self.by_address.get(address)
+        if neighbour is None:
+            return False
+        neighbour.session.stop(now, Notification(CEASE, ADMINISTRATIVE_RESET))
+        self._settle(neighbour, now)
+        neighbour.session.start(now)
+        self._settle(neighbour, now)
+        return True
+
+    def stop(self, now: float) -> None:
+        """Silently where graceful restart was negotiated, so that the peers keep our paths (RFC 4724 section 5)."""
+        self.running = False
+        for neighbour in list(self):
+            negotiated = neighbour.session.negotiated
+            graceful = negotiated is not None and negotiated.graceful_restart is not None
+            neighbour.session.stop(now, None if graceful else Notification(CEASE, ADMINISTRATIVE_SHUTDOWN))
+            self._settle(neighbour, now)
+
+    # ---- TCP
+
+    def take_connects(self) -> list[PeerConfig]:
+        wanting, self._wanting = self._wanting, {}
+        return [n.session.config for n in wanting.values() if n.session.take_connect()]
+
+    def connected(self, address: str, local_address: str, now: float) -> int | None:
+        neighbour = self.by_address.get(address)
+        if neighbour is None:
+            return None
+        number = neighbour.session.outgoing(now)
+        return self._enter(neighbour, number, local_address, now)
+
+    def connect_failed(self, address: str, reason: str, now: float) -> None:
+        neighbour = self.by_address.get(address)
+        if neighbour is not None:
+            neighbour.session.connect_failed(now, reason)
+            self._settle(neighbour, now)
+
+    def accept(self, remote_address: str, local_address: str, now: float) -> int | None:
+        if not self.running:
+            return None
+        address = canonical(remote_address)
+        neighbour = self.by_address.get(address) or self._accept_dynamic(address, now)
+        if neighbour is None:
+            return None
+        return self._enter(neighbour, neighbour.session.incoming(now), local_address, now)
+
+    def _accept_dynamic(self, address: str, now: float) -> Neighbour | None:
+        packed = Address.parse(address)
+        ranges = self.settings.reflector.clients if self.settings.reflector is not None else ()
+        matching = [clients for clients in ranges if contains(clients.prefix, packed)]
+        if not matching:
+            self.notify("peer.refused", address, "not configured")
+            return None
+        clients = max(matching, key=lambda clients: Prefix.parse(clients.prefix).length if "/" in clients.prefix else 128)
+        if self._dynamic.get(clients, 0) >= clients.limit:
+            self.notify("peer.refused", address, f"limit of {clients.limit} clients of {clients.prefix}")
+            return None
+        self._dynamic[clients] = self._dynamic.get(clients, 0) + 1
+        return self._add(self._dynamic_config(address, clients), now, clients)
+
+    def _dynamic_config(self, address: str, clients: ClientRange) -> PeerConfig:
+        return PeerConfig(
+            address=address,
+            local_as=self.settings.local_as,
+            router_id=bytes(Address.parse(self.settings.router_id)),
+            peer_as=clients.remote_as or self.settings.local_as,
+            families=clients.families,
+            hold_time=clients.hold_time,
+            passive=True,
+            password=clients.password,
+            role="client",
+            graceful_restart_time=clients.graceful_restart_time,
+            forwarding_preserved=True,
+            dynamic=True,
+            description=clients.description,
+        )
+
+    def _enter(self, neighbour: Neighbour, number: int | None, local_address: str, now: float) -> int | None:
+        if number is None:
+            self._settle(neighbour, now)
+            self._reap(neighbour)
+            return None
+        self._numbers += 1
+        self._connections[self._numbers] = (neighbour, neighbour.session, number)
+        neighbour.connections[number] = self._numbers
+        neighbour.local_address = local_address
+        conn = self._numbers
+        self._settle(neighbour, now)
+        return conn
+
+    def received(self, conn: int, data: bytes, now: float) -> None:
+        entry = self._connections.get(conn)
+        if entry is None:
+            return
+        neighbour, session, number = entry
+        if session is neighbour.session:
+            neighbour.now = now
+            session.receive(number, data, now)
+            self._settle(neighbour, now)
+
+    def closed(self, conn: int, reason: str, now: float) -> None:
+        entry = self._connections.pop(conn, None)
+        self.ready.discard(conn)
+        if entry is None:
+            return
+        neighbour, session, number = entry
+        session.closed(number, now, reason)
+        if session is neighbour.session:
+            neighbour.connections.pop(number, None)
+            self._settle(neighbour, now)
+            self._reap(neighbour)
+
+    def _reap(self, neighbour: Neighbour) -> None:
+        """A dynamic neighbour of which nothing is left."""
+        known = self.by_address.get(neighbour.name) is neighbour
+        if known and neighbour.clients is not None and not neighbour.connections and not neighbour.source.intakes:
+            self._forget(neighbour)
+
+    def take_bytes(self, conn: int, budget: int, now: float) -> bytes:
+        entry = self._connections.get(conn)
+        if entry is None:
+            self.ready.discard(conn)
+            return b""
+        neighbour, session, number = entry
+        rib, peer = self.rib, neighbour.peer
+        if peer is not None and neighbour.conn == conn and rib.has_updates(peer):
+            messages = rib.take_updates(peer, max(1, budget // MESSAGE))
+            if messages:
+                session.send(b"".join(messages), now)
+        data = session.data_to_send(number)
+        if number not in session.ready and (peer is None or neighbour.conn != conn or not rib.has_updates(peer)):
+            self.ready.discard(conn)
+        return data
+
+    def take_closes(self) -> list[int]:
+        closes, self._closes = self._closes, []
+        return closes
+
+    def wake(self) -> None:
+        """Peers for which the RIB has something are ready to be written to."""
+        for peer in self.rib.ready_peers:
+            neighbour = self._by_source.get(peer.source)
+            if neighbour is not None and neighbour.conn is not None and neighbour.peer is peer:
+                self.ready.add(neighbour.conn)
+
+    # ---- time
+
+    def next_deadline(self) -> float:
+        return min([neighbour.session.next_deadline() for neighbour in self], default=inf)
+
+    def tick(self, now: float) -> None:
+        for neighbour in list(self):
+            if neighbour.session.next_deadline() <= now:
+                neighbour.session.handle_timeout(now)
+                self._settle(neighbour, now)
+            if neighbour.clients is not None:
+                self._reap(neighbour)
+
+    # ---- what sessions say
+
+    def _updater(self, neighbour: Neighbour, now: float) -> Callable[[bytes], None]:
+        """The hot path: one call a received UPDATE, between the session's framing and the RIB."""
+        rib, source = self.rib, neighbour.source
+        neighbour.now = now
+
+        def update(body: bytes) -> None:
+            parsed = parse(body)
+            rib.update(source, parsed, neighbour.now)
+            if parsed.end_of_rib:
+                neighbour.end_of_rib.add(parsed.end_of_rib)
+                self.on_end_of_rib(neighbour, parsed.end_of_rib)
+
+        return update
+
+    def _settle(self, neighbour: Neighbour, now: float) -> None:
+        """After every call into a session: its events, its bytes, its wish to connect."""
+        session = neighbour.session
+        neighbour.now = now
+        while (event := session.next_event()) is not None:
+            if isinstance(event, UpdateReceived):
+                self._late_update(neighbour, event.body, now)
+            elif isinstance(event, Established):
+                self._up(neighbour, event.conn, event.negotiated, now)
+            elif isinstance(event, SessionDown):
+                self._down(neighbour, event, now)
+            elif isinstance(event, RefreshReceived):
+                if event.subtype == REQUEST and neighbour.peer is not None:
+                    self.rib.refresh(neighbour.peer, event.family)
+            elif isinstance(event, CloseConnection):
+                conn = neighbour.connections.get(event.conn)
+                if conn is not None:
+                    self._closes.append(conn)
+        for number in session.ready:
+            conn = neighbour.connections.get(number)
+            if conn is not None:
+                self.ready.add(conn)
+        if session.wants_connect:
+            self._wanting[neighbour.name] = neighbour
+
+    def _late_update(self, neighbour: Neighbour, body: bytes, now: float) -> None:
+        """An UPDATE that came in one segment with what established the session."""
+        if neighbour.peer is None or neighbour.session.on_update is None:
+            return
+        try:
+            neighbour.session.on_update(body)
+        except SessionReset as error:
+            neighbour.session.fail(error, now)
+
+    def _up(self, neighbour: Neighbour, number: int, negotiated: Negotiated, now: float) -> None:
+        peer = neighbour.up(negotiated)
+        neighbour.conn = neighbour.connections.get(number)
+        limit = now + max(self.settings.stale_time, neighbour.restart_time)
+        self.rib.source_up(neighbour.source, negotiated.families, now, limit)
+        if neighbour.config.role == "client" and negotiated.graceful_restart is not None:
+            for family in negotiated.families:
+                # RFC 4724 section 4.2: forwarding that was not preserved is not to be sent to.
+                if not negotiated.graceful_restart.families.get(family, False):
+                    self.rib.drop_stale(neighbour.source, family)
+        self.rib.peer_up(peer, now)
+        self.notify("peer.up", neighbour.name, f"AS {negotiated.remote_as}, id {Address(negotiated.remote_id)}")
+
+    def _down(self, neighbour: Neighbour, event: SessionDown, now: float) -> None:
+        if neighbour.peer is not None:
+            self.rib.peer_down(neighbour.peer)
+        neighbour.peer = neighbour.conn = None
+        until, families = self._kept(neighbour, event.graceful, now)
+        self.rib.source_down(neighbour.source, until, now, families)
+        self.notify("peer.down", neighbour.name, event.reason)
+
+    def _kept(self, neighbour: Neighbour, graceful: bool, now: float) -> tuple[float | None, Collection[int] | None]:
+        """Until when, and for which families, the paths of a lost session are kept."""
+        if neighbour.config.role == "client":
+            if not graceful or not neighbour.restart_time:
+                return None, None
+            return now + neighbour.restart_time, neighbour.graceful_families
+        if not self.settings.stale_time:
+            return None, None
+        return now + max(self.settings.stale_time, neighbour.restart_time if graceful else 0.0), None
+
+
+def canonical(address: str) -> str:
+    """As in the configuration: an IPv4 peer on a dual-stack socket is an IPv4 peer."""
+    bare = address.partition("%")[0]
+    return str(Address.parse(bare[7:] if bare.startswith("::ffff:") and "." in bare else bare))
+
+
+def contains(prefix: str, address: bytes) -> bool:
+    if "/" not in prefix:
+        return bytes(Address.parse(prefix)) == address
+    network = Prefix.parse(prefix)
+    size = len(network.address)
+    shift = size * 8 - network.length
+    return size == len(address) and (
+        int.from_bytes(network.address, "big") >> shift == int.from_bytes(address, "big") >> shift
+    )
