@@ -11,11 +11,7 @@ Sessions start when both are done, because an End-of-RIB promises that all local
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import inf
 
-import msgspec
-
-from hornpipe.bgp.family import EVPN
 from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.engine import views
 from hornpipe.engine.events import Events
@@ -265,7 +261,9 @@ class Engine:
         return views.entry_rows(self.forwarding, kind, chosen.key if chosen is not None else instance, status)
 
     def status(self) -> StatusRow:
-        return status_row(self.version, self.settings, self.started, self.gates, self._peers, self.rib, self.edge, self.forwarding)
+        return status_row(
+            self.version, self.settings, self.started, self.gates, self._peers, self.rib, self.edge, self.forwarding
+        )
 
     def events(self, since: int = 0) -> Sequence[EventRow]:
         return self._events.since(since)

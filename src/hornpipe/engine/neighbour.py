@@ -20,8 +20,8 @@ class Neighbour:
     __slots__ = (
         "clients",
         "config",
-        "connections",
         "conn",
+        "connections",
         "end_of_rib",
         "graceful_families",
         "local_address",

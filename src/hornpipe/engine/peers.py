@@ -1,12 +1,12 @@
 """The peers: which connections belong to which session, and what the sessions' events mean for the RIB.
 
-Connections have numbers of the engine's own, unique over all peers. Dynamic neighbours (route reflector clients accepted
-by prefix) come with their first connection and go when neither a connection nor a kept path is left of them.
+Connections have numbers of the engine's own, unique over all peers. Dynamic neighbours (route reflector clients
+accepted by prefix) come with their first connection and go when neither a connection nor a kept path is left of them.
 
-A lost session does not mean lost forwarding. A peer of ours is a reflector or another PE: its paths are kept, stale, for
-`stale_time` or the peer's own restart time, whichever is longer, even where it offered no graceful restart, because what
-forwards is somebody else (the VTEPs), and entries that are still right must not be touched. A reflector's client *is* the
-VTEP: its paths are kept only if it negotiated graceful restart for the family (RFC 4724 section 4.2).
+A lost session does not mean lost forwarding. A peer of ours is a reflector or another PE: its paths are kept, stale,
+for `stale_time` or the peer's own restart time, whichever is longer, even where it offered no graceful restart, because
+what forwards is somebody else (the VTEPs), and entries that are still right must not be touched. A reflector's client
+*is* the VTEP: its paths are kept only if it negotiated graceful restart for the family (RFC 4724 section 4.2).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from hornpipe.net.prefix import Prefix
 from hornpipe.rib.rib import Rib
 
 MESSAGE = 4096
-"""A budget of bytes is turned into one of messages by the usual limit; fewer bytes are taken where messages are short."""
+"""A budget of bytes is turned into one of messages by the usual limit; short messages make it fewer bytes."""
 
 
 class Peers:
@@ -198,7 +198,9 @@ class Peers:
         if not matching:
             self.notify("peer.refused", address, "not configured")
             return None
-        clients = max(matching, key=lambda clients: Prefix.parse(clients.prefix).length if "/" in clients.prefix else 128)
+        clients = max(
+            matching, key=lambda clients: Prefix.parse(clients.prefix).length if "/" in clients.prefix else 128
+        )
         if self._dynamic.get(clients, 0) >= clients.limit:
             self.notify("peer.refused", address, f"limit of {clients.limit} clients of {clients.prefix}")
             return None

@@ -124,9 +124,7 @@ def _evpn(key: bytes, payload: bytes) -> _Evpn:
         fields.ip = str(Address(ip))
     if kind in (evpn.MAC_IP, evpn.IP_PREFIX) and any(evpn.esi_of(payload)):
         fields.esi = str(Esi(evpn.esi_of(payload)))
-    elif kind == evpn.ETHERNET_AD:
-        fields.esi = str(Esi(key[9:19]))
-    elif kind == evpn.ETHERNET_SEGMENT:
+    elif kind in (evpn.ETHERNET_AD, evpn.ETHERNET_SEGMENT):
         fields.esi = str(Esi(key[9:19]))
     return fields
 

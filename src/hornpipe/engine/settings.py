@@ -99,9 +99,6 @@ FIXED = (
     ("vtep", "vxlan.local_address"),
     ("vxlan_port", "vxlan.port"),
     ("vni_range", "vxlan.vni_range"),
-    ("listen", "bgp.listen"),
-    ("listen_address", "bgp.listen_address"),
-    ("listen_port", "bgp.listen_port"),
 )
 """What every route and device of ours is made of: changing it is a new start."""
 

@@ -1,8 +1,9 @@
 """What a start waits for, and what it does when that has come.
 
-Sessions start once the kernel is scanned and the intent restored. A reflector does not send End-of-RIB at once: a client
-that hears it drops what the reflector has not sent again, and the other clients may not be back yet (RFC 4724 section
-4.1 has the restarting speaker wait for End-of-RIB of all). It knows its static clients; dynamic ones get `PATIENCE`.
+Sessions start once the kernel is scanned and the intent restored. A reflector does not send End-of-RIB at once: a
+client that hears it drops what the reflector has not sent again, and the other clients may not be back yet (RFC 4724
+section 4.1 has the restarting speaker wait for End-of-RIB of all). It knows its static clients; dynamic ones get
+`PATIENCE`.
 """
 
 from __future__ import annotations
@@ -85,12 +86,10 @@ class Startup:
         self._open(PEERS_SYNCED, now)
 
     def turned(self, now: float, more: bool) -> None:
-        """At the end of a turn: after PEERS_SYNCED, once everything received is carried through, the kernel is pruned."""
+        """At the end of a turn: after PEERS_SYNCED, once all that was received is carried through, prune the kernel."""
         if self._settled or more or not self.gates.is_open(PEERS_SYNCED):
             return
         self._settled = True
         self.edge.settle(now)
         self._open(PRUNE, now)
         self.forwarding.prune()
-
-

@@ -22,7 +22,6 @@ from hornpipe.vpn.edge import Edge
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.station import Attachment, Station
 
-
 # ---- peers
 
 
@@ -108,7 +107,10 @@ def _instance_state(instance: Instance, forwarding: Forwarding) -> tuple[str, st
     """The worst of its two devices."""
     if not instance.ready:
         return "pending", f"waiting for bridge {instance.domain.bridge}"
-    found = [forwarding.entry_status(("bridge", instance.devices.bridge)), forwarding.entry_status(("vxlan", instance.devices.vxlan))]
+    found = [
+        forwarding.entry_status(("bridge", instance.devices.bridge)),
+        forwarding.entry_status(("vxlan", instance.devices.vxlan)),
+    ]
     for status in ("error", "pending"):
         for state, reason in found:
             if state == status:

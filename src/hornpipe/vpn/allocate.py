@@ -1,7 +1,7 @@
 """The numbers of broadcast domains: importer ids, RD numbers and VNIs, stable across restarts.
 
-`Identifiers` keeps one row a domain, restored from the intent before anything is allocated. A number that was given back
-is used again last, so that a late packet or route of the old owner does not meet a new one (RDs live on in other
+`Identifiers` keeps one row a domain, restored from the intent before anything is allocated. A number that was given
+back is used again last, so that a late packet or route of the old owner does not meet a new one (RDs live on in other
 speakers' tables for as long as a withdraw travels).
 """
 

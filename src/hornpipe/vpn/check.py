@@ -108,7 +108,9 @@ def check_mtu(mtu: int | None, field: str) -> None:
 def check_mac(text: str, field: str) -> Mac:
     mac: Mac = parse(Mac, text, field)
     if mac[0] & 1 or not any(mac):
-        raise Refused(field, f"{text} is not the address of one station", "give a unicast MAC such as 02:00:00:00:00:05")
+        raise Refused(
+            field, f"{text} is not the address of one station", "give a unicast MAC such as 02:00:00:00:00:05"
+        )
     return mac
 
 
@@ -202,7 +204,9 @@ def check_endpoint(spec: EndpointSpec, field: str) -> Endpoint:
 
 def check_attachment(spec: PortSpec, field: str) -> None:
     if (spec.interface is None) == (spec.netns is None):
-        raise Refused(f"{field}.interface", "exactly one of interface and netns is needed", "give one, leave out the other")
+        raise Refused(
+            f"{field}.interface", "exactly one of interface and netns is needed", "give one, leave out the other"
+        )
     if spec.interface is not None:
         check_interface(spec.interface, f"{field}.interface")
         if spec.mac is None and spec.addresses:
@@ -234,9 +238,13 @@ def check_port(spec: PortSpec, field: str = "port", seed: tuple[str, ...] = ()) 
     for endpoint in endpoints:
         for address in endpoint.addresses:
             if owners.setdefault(address, endpoint.mac) != endpoint.mac:
-                raise Refused(f"{field}.addresses", f"{Address(address)} has two MACs", "an address has one MAC", "conflict")
+                raise Refused(
+                    f"{field}.addresses", f"{Address(address)} has two MACs", "an address has one MAC", "conflict"
+                )
     inside = {check_address(text, f"{field}.addresses[{i}]") for i, text in enumerate(spec.addresses)}
-    gateways = tuple(bytes(check_address(text, f"{field}.gateway[{i}]", "no")[0]) for i, text in enumerate(spec.gateway))
+    gateways = tuple(
+        bytes(check_address(text, f"{field}.gateway[{i}]", "no")[0]) for i, text in enumerate(spec.gateway)
+    )
     return CheckedPort(
         spec=spec,
         name=name,

@@ -10,7 +10,8 @@ instance with every attach) but not differently. It lives while a source defines
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -89,7 +90,9 @@ class Desired:
 
     def _plan_definitions(self, change: Change, plan: Plan) -> None:
         source = change.source
-        old_ports = {name: self.ports[(source, name)] for name in change.drop | change.put.keys() if (source, name) in self.ports}
+        old_ports = {
+            name: self.ports[(source, name)] for name in change.drop | change.put.keys() if (source, name) in self.ports
+        }
         names = {port.instance for port in change.put.values()} | {port.instance for port in old_ports.values()}
         for name in sorted(names | change.define.keys() | change.undefine):
             old = self.definitions.get(name)
@@ -162,7 +165,12 @@ class Desired:
             if before is None or after is None:
                 continue
             old, new = before.current.domain, after.current.domain
-            if old != new and plan.domains[old] is None and new not in self.domains and new not in plan.renamed.values():
+            if (
+                old != new
+                and plan.domains[old] is None
+                and new not in self.domains
+                and new not in plan.renamed.values()
+            ):
                 plan.renamed.setdefault(old, new)
 
     def _after(self, plan: Plan, name: str) -> CheckedInstance:
@@ -171,27 +179,24 @@ class Desired:
 
     def _check_domains(self, change: Change, plan: Plan, allocated: Mapping[int, str]) -> None:
         """VNI, RD and foreign bridge are each one domain's."""
-        changed = {new: old for old, new in plan.renamed.items()}
-        vnis, rds, bridges = {}, {}, {}
-        for key, domain in self.domains.items() if any(plan.domains.values()) else ():
-            if key not in plan.domains:
-                vnis[domain.vni], rds[domain.rd], bridges[domain.bridge] = key, key, key
-        for vni, key in allocated.items():
-            if (key not in plan.domains or plan.domains[key] is not None) and self.domains.get(key, NOWHERE).vni == 0:
-                vnis[vni] = key
-        for key, wanted in plan.domains.items():
-            if wanted is None:
-                continue
-            field = change.instance_fields.get(wanted.names[0], "instance")
-            for seen, value, what, text in (
-                (vnis, wanted.vni, "vni", str(wanted.vni)),
-                (rds, wanted.rd, "rd", str(RouteDistinguisher(wanted.rd)) if wanted.rd else ""),
-                (bridges, wanted.bridge, "bridge", wanted.bridge),
-            ):
-                other = seen.get(value) if value else None  # type: ignore[attr-defined]
-                if other is not None and other not in (key, changed.get(key)):
-                    raise Refused(f"{field}.{what}", f"{text} is in use by instance {other!r}", "give another", "conflict")
-                seen[value] = key  # type: ignore[index]
+        if not any(plan.domains.values()):
+            return
+        unchanged = [domain for key, domain in self.domains.items() if key not in plan.domains]
+        wanted = [domain for domain in plan.domains.values() if domain is not None]
+        vnis = {vni: key for vni, key in allocated.items() if self._keeps_allocated(key, plan)}
+        # A domain that is renamed keeps its numbers; under the old name they are not another's.
+        vnis = {vni: plan.renamed.get(key, key) for vni, key in vnis.items()}
+        vnis.update({domain.vni: domain.key for domain in unchanged if domain.vni})
+        _check_unique(change, wanted, "vni", vnis, lambda domain: domain.vni, str)
+        rds = {domain.rd: domain.key for domain in unchanged if domain.rd}
+        _check_unique(change, wanted, "rd", rds, lambda domain: domain.rd, lambda rd: str(RouteDistinguisher(rd)))
+        bridges = {domain.bridge: domain.key for domain in unchanged if domain.bridge}
+        _check_unique(change, wanted, "bridge", bridges, lambda domain: domain.bridge, str)
+
+    def _keeps_allocated(self, key: str, plan: Plan) -> bool:
+        """The domain has an allocated VNI and goes on with it."""
+        after = plan.domains.get(plan.renamed.get(key, key), self.domains.get(key))
+        return after is not None and not after.vni
 
     def _check_ports(self, change: Change, plan: Plan) -> None:
         interfaces: dict[str, PortId] = {}
@@ -205,7 +210,9 @@ class Desired:
         for port, (domain, checked) in plan.entering.items():
             other = interfaces.get(checked.interface) or self._staying(self.interfaces.get(checked.interface), plan)
             if other is not None:
-                raise conflict(port, "interface", f"{checked.interface} is port {text_of(other)}", "one port an interface")
+                raise conflict(
+                    port, "interface", f"{checked.interface} is port {text_of(other)}", "one port an interface"
+                )
             interfaces[checked.interface] = port
             gateways = self._gateways(plan, domain)
             for endpoint in checked.endpoints:
@@ -217,7 +224,9 @@ class Desired:
                 macs[at] = port
                 for address in endpoint.addresses:
                     if any(address == gateway for gateway, _ in gateways.gateways):
-                        raise conflict(port, "addresses", f"{Address(address)} is the gateway's", "give another address")
+                        raise conflict(
+                            port, "addresses", f"{Address(address)} is the gateway's", "give another address"
+                        )
                     mac = addresses.get((domain, address)) or self._bound(domain, address, plan)
                     if mac is not None and mac != endpoint.mac:
                         reason = f"{Address(address)} is bound to MAC {Mac(mac)}"
@@ -259,12 +268,12 @@ class Desired:
             if after is not None:
                 self.definitions[name] = after
                 self.names.setdefault(after.current.domain, set()).add(name)
-        for key, domain in plan.domains.items():
-            if domain is None:
+        for key, after_domain in plan.domains.items():
+            if after_domain is None:
                 self.domains.pop(key, None)
                 self.names.pop(key, None)
             else:
-                self.domains[key] = domain
+                self.domains[key] = after_domain
         for port, (key, checked) in plan.entering.items():
             self.ports[port] = checked
             self._index(port, key, checked, True)
@@ -308,13 +317,41 @@ class Desired:
         return plan
 
 
-NOWHERE = merge("", [])
+Value = TypeVar("Value", int, bytes, str)
+
+
+def _check_unique(
+    change: Change,
+    wanted: Iterable[Domain],
+    what: str,
+    seen: dict[Value, str],
+    value_of: Callable[[Domain], Value],
+    text: Callable[[Value], str],
+) -> None:
+    for domain in wanted:
+        value = value_of(domain)
+        if not value:
+            continue
+        other = seen.setdefault(value, domain.key)
+        if other != domain.key:
+            field = change.instance_fields.get(domain.names[0], "instance")
+            reason = f"{text(value)} is in use by instance {other!r}"
+            raise Refused(f"{field}.{what}", reason, "give another", "conflict")
 
 
 def same_meaning(a: CheckedInstance, b: CheckedInstance) -> bool:
     """Equal but for the words: `10.0.0.05` and `10.0.0.5`, or another description, are no difference."""
     return (a.domain, a.vni, a.rd, a.import_rts, a.export_rts, a.gateways, a.gateway_mac) == (
-        b.domain, b.vni, b.rd, b.import_rts, b.export_rts, b.gateways, b.gateway_mac,
+        b.domain,
+        b.vni,
+        b.rd,
+        b.import_rts,
+        b.export_rts,
+        b.gateways,
+        b.gateway_mac,
     ) and (a.spec.bridge, a.spec.mtu, a.spec.arp_suppression, a.spec.shared) == (
-        b.spec.bridge, b.spec.mtu, b.spec.arp_suppression, b.spec.shared,
+        b.spec.bridge,
+        b.spec.mtu,
+        b.spec.arp_suppression,
+        b.spec.shared,
     )

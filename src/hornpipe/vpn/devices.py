@@ -1,8 +1,7 @@
-"""What an instance wants of the kernel: a bridge, a VXLAN device, its ports, a gateway, and four views of bulk entries."""
+"""What an instance wants of the kernel: bridge, VXLAN device, ports, gateway, and four views of bulk entries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hornpipe.forwarding.bulk import TableState
@@ -143,7 +142,7 @@ class Devices:
 
     # ---- bulk entries
 
-    def touch_remote(self, macs: Iterable[bytes], ips: Iterable[bytes]) -> None:
+    def touch_remote(self, macs: dict[bytes, None], ips: dict[bytes, None]) -> None:
         self._fdb.touch_keys(macs)
         self._neigh.touch_keys(ips)
 

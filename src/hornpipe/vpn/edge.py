@@ -145,11 +145,11 @@ class Edge:
             if domain is None and key in self.instances:
                 self._close(key)
         self._set_domains({key: domain for key, domain in plan.domains.items() if domain is not None}, now)
-        for port, (domain, checked) in plan.entering.items():
-            self.instances[domain].attach(port, checked, now, kept.get(domain, {}))
-        for domain, stations in kept.items():
-            if domain in self.instances:
-                self.instances[domain].retire(stations.values())
+        for port, (into, checked) in plan.entering.items():
+            self.instances[into].attach(port, checked, now, kept.get(into, {}))
+        for key, stations in kept.items():
+            if key in self.instances:
+                self.instances[key].retire(stations.values())
 
     def _take_out(self, plan: Plan) -> dict[str, dict[bytes, Station]]:
         """Ports and stations that leave, first; returns the stations by (new) domain, for ports that take them over."""
@@ -252,7 +252,9 @@ class Edge:
         recovery = self.around.terms.duplicate_recovery
         if not recovery:
             return inf
-        frozen = [since for instance in self.instances.values() if instance.moves for since in instance.duplicates().values()]
+        frozen = [
+            since for instance in self.instances.values() if instance.moves for since in instance.duplicates().values()
+        ]
         return min(frozen) + recovery if frozen else inf
 
     def tick(self, now: float) -> None:

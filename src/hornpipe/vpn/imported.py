@@ -1,6 +1,6 @@
 """The imported routes of one instance, indexed by MAC, by IP and by flood destination.
 
-Only keys are held, never values: one MAC has usually one route (a bytes object that the RIB's table holds anyway), and a
+Only keys are held, never values: one MAC has usually one route (a bytes object the RIB's table holds anyway), and a
 tuple of them where it has several (MAC-only and MAC/IP, or several PEs). What a key means now is asked of the RIB when
 it is needed. This is the hot path of a bulk import: see tests/vpn/test_imported.py for what it may cost.
 """
@@ -76,11 +76,11 @@ class Imported:
             value = None
             if path is not None and key[TAG] == NO_TAG:
                 remote = path.value
-                if remote.__class__ is not Remote:
+                if not isinstance(remote, Remote):
                     remote = remote_of(path, self.own_vtep)
-                value = remote.values.get(token)  # type: ignore[attr-defined]
+                value = remote.values.get(token)
                 if value is None:
-                    value = remote.value(self.instance)  # type: ignore[attr-defined]
+                    value = remote.value(self.instance)
             mac = key[MAC]
             if value is not None:
                 if macs.setdefault(mac, key) is not key:

@@ -77,9 +77,9 @@ class Instance:
     def _gateway(self, now: float) -> None:
         """The host's own station: the gateway MAC with the gateway addresses."""
         addresses = tuple(sorted((address for address, _ in self.domain.gateways), key=lambda a: (len(a), a)))
-        for station in [station for station in self.stations.values() if station.gateway]:
-            if station.mac != self.domain.gateway_mac:
-                self._remove(station)
+        for former in [station for station in self.stations.values() if station.gateway]:
+            if former.mac != self.domain.gateway_mac:
+                self._remove(former)
         if not self.domain.gateway_mac:
             return
         station = self.stations.get(self.domain.gateway_mac)
@@ -347,4 +347,3 @@ class Instance:
         for station in [station for station in self.stations.values() if station.held]:
             station.held = False
             self.judge(station, now)
-

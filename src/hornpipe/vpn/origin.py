@@ -1,7 +1,7 @@
 """The routes an instance originates: one type 3 for flooding, type 2 for every station, alone and with each address.
 
 RFC 7432 sections 9.2.1 (MAC), 10 (MAC/IP) and 11.1 (inclusive multicast), with the VXLAN encapsulation of RFC 8365:
-the label field is the VNI in raw 24 bits, also in the PMSI tunnel attribute (section 5.1.3), whose endpoint is the VTEP.
+the label field is the VNI in raw 24 bits, also in the PMSI tunnel attribute (section 5.1.3); its endpoint is the VTEP.
 
 `sync` says what a station should have announced and withdraws the rest, so callers never think in differences.
 """
