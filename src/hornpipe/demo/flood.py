@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import signal
 import subprocess
@@ -43,7 +44,7 @@ class Flood:
         if summary is None:
             raise AssertionError(f"ping did not count: {output[-2000:]}")
         replies = [float(match["at"]) for match in REPLY.finditer(output)]
-        pauses = [after - before for before, after in zip(replies, replies[1:], strict=False)]
+        pauses = [after - before for before, after in itertools.pairwise(replies)]
         sent, received = int(summary[1]), int(summary[2])
         if replies and received == sent - 1:  # the last request's reply was on its way when we stopped
             last = [int(match["sequence"]) for match in REPLY.finditer(output)][-1]
