@@ -228,4 +228,29 @@ class Session:
         return self.view[family, key]
 
 
-__all__ = ["EVPN", "IPV4_UNICAST", "PAYLOAD", "RTC", "Held", "Room", "Session", "mac", "target", "vni"]
+def check_indexes(rib: Rib) -> None:
+    """What must hold between the table and its indexes whatever happened."""
+    for table in rib.tables.values():
+        used: set[tuple[bytes, Path]] = set()
+        contended = 0
+        for key, entry in table.entries.items():
+            paths = entry if isinstance(entry, tuple) else (entry,)
+            assert len(paths) == len({path.source for path in paths})
+            assert not isinstance(entry, tuple) or len(entry) > 1
+            contended += isinstance(entry, tuple)
+            used |= {(key, path) for path in paths}
+        assert contended == table.contended
+        assert used == {(key, p) for block in table.blocks for p in block.paths.values() for key in p.keys}
+        for block in table.blocks:
+            assert block.paths
+            assert all(path.keys for path in block.paths.values())
+            assert all(block in table.blocks_by_target[one] for one in block.targets)
+        for one, blocks in table.blocks_by_target.items():
+            assert blocks
+            assert all(one in block.targets and block in table.blocks for block in blocks)
+        sources = {block.source for block in table.blocks}
+        interned = [b for source in sources for b in source.intakes[table.family].all_blocks() if b.paths]
+        assert set(interned) == set(table.blocks)
+
+
+__all__ = ["EVPN", "IPV4_UNICAST", "PAYLOAD", "RTC", "Held", "Room", "Session", "check_indexes", "mac", "target", "vni"]
