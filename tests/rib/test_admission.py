@@ -1,4 +1,4 @@
-"""What is not accepted: loops and malformed blocks. A route that is not accepted replaces the one before: it is gone."""
+"""What is not accepted: loops and malformed blocks. Such a route takes the one before with it."""
 
 from __future__ import annotations
 

@@ -130,8 +130,8 @@ def test_mobility_means_nothing_outside_evpn() -> None:
 # Neighbouring AS and MED of three paths; the first column of each is also the router id, the last tie-break.
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_med_is_compared_within_a_neighbouring_as_only(order: tuple[int, ...]) -> None:
-    """RFC 4271 section 9.1.2.2 c. Pairwise comparison would depend on the order of arrival here: 1 beats 2 and 2 beats 3
-    by router id, 3 beats 1 by MED. Elimination takes 1 out first, whatever the order."""
+    """RFC 4271 section 9.1.2.2 c. Pairwise comparison would depend on the order of arrival here: 1 beats 2 and 2
+    beats 3 by router id, 3 beats 1 by MED. Elimination takes 1 out first, whatever the order."""
     room = Room()
     said = {1: (65001, 10), 2: (65002, 5), 3: (65001, 0)}
     sessions = {number: room.session(number) for number in said}

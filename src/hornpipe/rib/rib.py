@@ -376,11 +376,9 @@ class Rib:
 
     def _take(self, outlet: Outlet, messages: list[bytes], budget: int) -> None:
         while len(messages) < budget:
-            while outlet.queue and len(messages) < budget:
-                messages.append(outlet.queue.pop())
             if outlet.queue:
-                return
-            if outlet.dirty:
+                messages.append(outlet.queue.pop())
+            elif outlet.dirty:
                 pack(outlet, self.identity)
             elif outlet.initial and self._may_end(outlet):
                 messages.append(end_of_rib(outlet.table.family))
