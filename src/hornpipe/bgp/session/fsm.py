@@ -290,7 +290,10 @@ class Session(Driver):
 
     def _expire(self, machine: Machine, now: float) -> None:
         if now >= machine.connect_retry_at:
-            reason = "the attempt to connect timed out" if machine.state == State.CONNECT else ""
+            reason = ""
+            if machine.state == State.CONNECT:
+                hint = ", as it does when the TCP MD5 passwords differ" if self.config.password is not None else ""
+                reason = f"the attempt to connect timed out{hint}"
             self._apply(machine, Input.CONNECT_RETRY_EXPIRES, now, Cause(reason))
         if now >= machine.hold_at:
             waited = "no OPEN came" if machine.state == State.OPENSENT else "the peer fell silent"

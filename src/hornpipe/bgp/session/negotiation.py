@@ -88,10 +88,10 @@ def negotiate(config: PeerConfig, ours: Open, theirs: Open) -> Negotiated:
     """The session both OPENs allow; `SessionReset` with the NOTIFICATION of RFC 4271 section 6.2 if there is none."""
     _check_identity(config, theirs)
     mine, offered = ours.capabilities, theirs.capabilities
-    families = tuple(family for family in mine.families if family in offered.effective_families)
+    families = tuple(family for family in mine.effective_families if family in offered.effective_families)
     if not families:
         # RFC 5492 section 5: the data are the capabilities that are missed.
-        missed = Capabilities(families=mine.families, as4=False, route_refresh=False).encode(config.local_as)
+        missed = Capabilities(families=mine.effective_families, as4=False, route_refresh=False).encode(config.local_as)
         raise SessionReset(2, 7, missed, "no address family in common")
     # RFC 4271 section 4.2: the smaller of both; 1 and 2 seconds MUST be rejected (6.2).
     hold_time = min(ours.hold_time, theirs.hold_time)
