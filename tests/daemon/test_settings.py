@@ -8,7 +8,7 @@ from hornpipe.bgp.family import EVPN, RTC, VPNV4
 from hornpipe.daemon import settings
 from hornpipe.daemon.config import loads
 from hornpipe.daemon.configerror import ConfigError
-from hornpipe.daemon.hostaddress import resolve
+from hornpipe.daemon.hostaddress import resolve, underlay_mtu
 from hornpipe.engine.settings import Settings
 
 BGP = '[bgp]\nlocal_as = 64512\nlocal_address = "10.0.0.1"\n'
@@ -25,7 +25,7 @@ def look_up(text: str) -> str:
 
 
 def build(text: str) -> Settings:
-    return settings.build(loads(text, "hornpipe.toml").config, "hornpipe.toml", look_up)
+    return settings.build(loads(text, "hornpipe.toml").config, "hornpipe.toml", look_up, {"192.0.2.7": 9000}.get)
 
 
 def test_the_minimum() -> None:
@@ -45,6 +45,12 @@ def test_the_minimum() -> None:
 def test_an_interface_stands_for_its_address() -> None:
     wanted = build('[bgp]\nlocal_as = 1\nlocal_address = "eth0"\n[vxlan]\nlocal_address = "eth6"\n')
     assert (wanted.local_address, wanted.router_id, wanted.vtep) == ("192.0.2.7", "192.0.2.7", "fd00::7")
+
+
+def test_the_underlays_mtu_is_the_interfaces_unless_given() -> None:
+    assert build('[bgp]\nlocal_as = 1\nlocal_address = "eth0"\n').underlay_mtu == 9000
+    assert build('[bgp]\nlocal_as = 1\nlocal_address = "eth0"\n[vxlan]\nmtu = 1400\n').underlay_mtu == 1400
+    assert build(BGP).underlay_mtu is None
 
 
 @pytest.mark.parametrize(
@@ -139,3 +145,13 @@ def test_the_loopback_interface_has_an_address() -> None:
     assert resolve("lo") in ("127.0.0.1", "::1")
     with pytest.raises(ValueError, match="neither an address nor an interface"):
         resolve("nosuchif0")
+
+
+def test_an_address_nobody_has_has_no_mtu() -> None:
+    assert underlay_mtu("192.0.2.254") is None
+    assert underlay_mtu("2001:db8::254") is None
+
+
+def test_a_loopbacks_mtu_is_not_the_underlays() -> None:
+    mtu = underlay_mtu("127.0.0.1")
+    assert mtu is None or mtu <= 65535

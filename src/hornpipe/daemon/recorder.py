@@ -137,6 +137,9 @@ def _recorded(name: str) -> Callable[..., Any]:
         self._inside = True
         try:
             return method(self, *arguments)
+        except BaseException:
+            self.record.flush()  # no turn may follow, and this is the call one will want to see
+            raise
         finally:
             self._inside = False
 

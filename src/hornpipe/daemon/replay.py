@@ -79,7 +79,8 @@ def _play(engine: Engine, header: recorder.Header, documents: Iterator[bytes], u
             refused += 1
         inputs += 1
         last = max([last, *(value for value in values if isinstance(value, float))])
-        end = "complete" if method == "stop" else "torn"
+        if method == "stop":
+            end = "complete"
     return Replayed(engine, header, inputs, refused, end, last - header.now)
 
 

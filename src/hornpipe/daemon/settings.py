@@ -30,9 +30,14 @@ RELAYED = (
 """What a reflector offers unless told otherwise: every family of the NLRI table."""
 
 
-def build(config: schema.Config, file: str, resolve: Callable[[str], str] = hostaddress.resolve) -> Settings:
-    """`file` is for the messages of `ConfigError`."""
-    return _Builder(config, file, resolve).settings()
+def build(
+    config: schema.Config,
+    file: str,
+    resolve: Callable[[str], str] = hostaddress.resolve,
+    mtu: Callable[[str], int | None] = hostaddress.underlay_mtu,
+) -> Settings:
+    """`file` is for the messages of `ConfigError`; `resolve` and `mtu` ask this host."""
+    return _Builder(config, file, resolve).settings(mtu)
 
 
 class _Builder:
@@ -52,16 +57,17 @@ class _Builder:
             raise ConfigError(self.file, "bgp.router_id", "missing", "local_address is IPv6; for example 10.0.0.1")
         return self.local_address
 
-    def settings(self) -> Settings:
+    def settings(self, mtu: Callable[[str], int | None]) -> Settings:
         config, bgp = self.config, self.config.bgp
-        vtep = config.vxlan.local_address
+        chosen = config.vxlan.local_address
+        vtep = self.local_address if chosen is None else self.address("vxlan.local_address", chosen)
         return Settings(
             local_as=bgp.local_as,
             router_id=self.router_id,
             local_address=self.local_address,
-            vtep=self.local_address if vtep is None else self.address("vxlan.local_address", vtep),
+            vtep=vtep,
             vxlan_port=config.vxlan.port,
-            underlay_mtu=config.vxlan.mtu,
+            underlay_mtu=config.vxlan.mtu or mtu(vtep),
             peers=(*self._peers(), *self._static_clients()),
             listen=bgp.listen,
             listen_address=() if bgp.listen_address is None else (bgp.listen_address,),

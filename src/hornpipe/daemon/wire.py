@@ -33,8 +33,6 @@ from hornpipe.daemon.pump import Pump
 from hornpipe.daemon.runtime import RuntimeDir
 from hornpipe.daemon.serve import Sites
 from hornpipe.dataplane.driver import Driver
-from hornpipe.dataplane.dummy import DummyDriver, DummyKernel
-from hornpipe.dataplane.linux.driver import LinuxDriver
 from hornpipe.dataplane.pump import Dataplane
 from hornpipe.engine.engine import Engine
 from hornpipe.engine.settings import Settings
@@ -80,6 +78,9 @@ class Daemon:
         self._engine = self._make_engine(now)
         self._intent_file = IntentFile(self._runtime.path)
         intent = self._intent_file.load()
+        if intent is not None:  # the file's own ports are as the file says today, also if that is: gone
+            others = {name: spec for name, spec in intent.sources.items() if name != settings.CONFIG_SOURCE}
+            intent = msgspec.structs.replace(intent, sources=others)
         self._engine.restore(intent, now)
         self._writer = ThreadPoolExecutor(1, "intent")
         self._keeper = IntentKeeper(
@@ -91,8 +92,9 @@ class Daemon:
         )
         self._pump = Pump(self._engine, self._loop)
         self._speaker = Speaker(self._engine, self._loop, self._settings, self._pump.wake)
-        driver: Driver = LinuxDriver() if self._config.dataplane.driver == "linux" else DummyDriver(DummyKernel())
-        self._dataplane = Dataplane(self._engine, driver, self._loop.time, self._pump.wake)
+        self._dataplane = Dataplane(
+            self._engine, _driver(self._config.dataplane.driver), self._loop.time, self._pump.wake
+        )
         self._pump.flush = self._speaker.pump
         self._pump.program = self._dataplane.pump
         self._pump.progressed = self._progressed
@@ -240,6 +242,17 @@ class Daemon:
     def _summary(self) -> str:
         status = self._engine.status()
         return f"AS {status.local_as}, {status.peers_established}/{status.peers} peers, {status.ports} ports"
+
+
+def _driver(name: str) -> Driver:
+    """Imported here, for they are large and one of them is enough."""
+    if name == "dummy":
+        from hornpipe.dataplane.dummy import DummyDriver
+
+        return DummyDriver()
+    from hornpipe.dataplane.linux.driver import LinuxDriver
+
+    return LinuxDriver()
 
 
 def _without_secrets(config: schema.Config) -> dict[str, object]:
