@@ -31,5 +31,8 @@ class Label(int):
         """Three bytes with the bottom-of-stack bit."""
         return (self << 4 | 1).to_bytes(3, "big")
 
+    def __str__(self) -> str:
+        return int.__repr__(self)
+
     def __repr__(self) -> str:
         return f"Label({int(self)})"

@@ -24,5 +24,8 @@ class Vni(int):
         """The 24-bit label field of an E-VPN route where the encapsulation is VXLAN (RFC 8365 section 5.1.3)."""
         return self.to_bytes(3, "big")
 
+    def __str__(self) -> str:
+        return int.__repr__(self)
+
     def __repr__(self) -> str:
         return f"Vni({int(self)})"

@@ -1,0 +1,1 @@
+"""Mutated messages at every decoder; see `fuzz.run`."""

@@ -1,0 +1,137 @@
+"""Every row of the family table splits and joins; the prefix families and flow specifications in detail."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fuzz.targets import NLRI_KEYS
+from hornpipe.bgp import family
+from hornpipe.bgp.error import SessionReset
+from hornpipe.bgp.nlri.table import FAMILIES, next_hop_address
+
+RD = "00010a0000010005"
+
+PAIRS = [
+    (family.IPV4_UNICAST, "180a0102", "180a0102", "", "10.1.2.0/24"),
+    (family.IPV4_UNICAST, "00", "00", "", "0.0.0.0/0"),
+    (family.IPV4_UNICAST, "170a01ff", "170a01fe", "", "10.1.254.0/23"),
+    (family.IPV6_UNICAST, "2020010db8", "2020010db8", "", "2001:db8::/32"),
+    (family.IPV4_LABELLED, "30 000641 0a0102", "180a0102", "000641", "10.1.2.0/24"),
+    (family.IPV6_LABELLED, "38 000641 20010db8", "2020010db8", "000641", "2001:db8::/32"),
+    (family.VPNV4, "70 000641 00010a0000010005 0a0102", "1800010a00000100050a0102", "000641", "10.0.0.1:5:10.1.2.0/24"),
+    (family.VPNV6, "78 000641 00010a0000010005 20010db8", f"20{RD}20010db8", "000641", "10.0.0.1:5:2001:db8::/32"),
+    (family.FLOWSPEC_IPV4, "0501180a0102", "0501180a0102", "", "[flow:0501180a0102]"),
+    (
+        family.FLOWSPEC_VPNV4,
+        "0d00010a000001000501180a0102",
+        "0d00010a000001000501180a0102",
+        "",
+        "[rd:10.0.0.1:5][flow:01180a0102]",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wanted", "raw", "key", "payload", "text"), PAIRS)
+def test_bytes_keys_and_text(wanted: int, raw: str, key: str, payload: str, text: str) -> None:
+    row = FAMILIES[wanted]
+    route = (bytes.fromhex(key), bytes.fromhex(payload))
+    assert row.split(bytes.fromhex(raw), []) == [route]
+    assert row.split(row.join(*route), []) == [route]
+    assert row.split_withdraw(row.join_withdraw(route[0]), []) == [route[0]]
+    assert row.text(route[0]) == text
+
+
+@pytest.mark.parametrize("wanted", sorted(NLRI_KEYS))
+def test_several_in_a_field(wanted: int) -> None:
+    row = FAMILIES[wanted]
+    routes = list(NLRI_KEYS[wanted])
+    field = b"".join(row.join(key, payload) for key, payload in routes)
+    assert row.split(field, []) == routes
+    assert row.split_withdraw(b"".join(row.join_withdraw(key) for key, _ in routes), []) == [key for key, _ in routes]
+
+
+@pytest.mark.parametrize("wanted", sorted(NLRI_KEYS))
+def test_a_cut_field_ends_the_session(wanted: int) -> None:
+    row = FAMILIES[wanted]
+    field = row.join(*NLRI_KEYS[wanted][-1])
+    subcode = 10 if wanted == family.IPV4_UNICAST else 9
+    for split in (row.split, row.split_withdraw):
+        with pytest.raises(SessionReset) as end:
+            split(field[:-1], [])
+        assert (end.value.code, end.value.subcode) == (3, subcode)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "raw"),
+    [
+        (family.IPV4_UNICAST, "21" + "00" * 5),
+        (family.IPV6_UNICAST, "81" + "00" * 17),
+        (family.IPV4_LABELLED, "17" + "00" * 3),
+        (family.VPNV4, "57" + "00" * 11),
+        (family.VPNV4, "79" + "00" * 16),
+        (family.FLOWSPEC_IPV4, "f1"),
+    ],
+)
+def test_lengths_that_cannot_be(wanted: int, raw: str) -> None:
+    """RFC 7606 section 5.3: the field is incorrect as a whole."""
+    with pytest.raises(SessionReset):
+        FAMILIES[wanted].split(bytes.fromhex(raw), [])
+
+
+def test_the_label_is_not_part_of_the_route() -> None:
+    row = FAMILIES[family.VPNV4]
+    first, second = (bytes.fromhex(f"70{label}00010a00000100050a0102") for label in ("000641", "fffff1"))
+    assert row.split_withdraw(first, []) == row.split_withdraw(second, [])
+    # RFC 8277 section 2.2: the bottom-of-stack bit of a single label is ignored.
+    assert row.split(bytes.fromhex("7000064000010a00000100050a0102"), [])[0][1] == bytes.fromhex("000640")
+
+
+def test_long_flow_specifications() -> None:
+    row = FAMILIES[family.FLOWSPEC_IPV4]
+    long = b"\xf1\x00" + bytes(256)
+    assert row.split(long + b"\x02ab", []) == [(long, b""), (b"\x02ab", b"")]
+
+
+def test_who_is_constrained_and_who_has_a_next_hop() -> None:
+    constrained = {row.name for row in FAMILIES.values() if row.constrained}
+    assert constrained == {
+        "l2vpn-evpn",
+        "l3vpn-ipv4-unicast",
+        "l3vpn-ipv6-unicast",
+        "l3vpn-ipv4-flowspec",
+        "l3vpn-ipv6-flowspec",
+    }
+    assert FAMILIES[family.EVPN].carries_next_hop
+    assert not FAMILIES[family.FLOWSPEC_IPV4].carries_next_hop
+
+
+V4, V6, LINK = b"\x0a\x00\x00\x01", bytes(15) + b"\x01", b"\xfe\x80" + bytes(14)
+
+
+@pytest.mark.parametrize(
+    ("field", "address"),
+    [
+        (V4, V4),
+        (V6, V6),
+        (V6 + LINK, V6),
+        (bytes(8) + V4, V4),
+        (bytes(8) + V6, V6),
+        (bytes(8) + V6 + bytes(8) + LINK, V6),
+        (b"", b""),
+        (b"12345", b""),
+    ],
+)
+def test_address_of_a_next_hop(field: bytes, address: bytes) -> None:
+    assert next_hop_address(field) == address
+
+
+@given(st.lists(st.tuples(st.integers(0, 32), st.binary(min_size=4, max_size=4), st.binary(min_size=8, max_size=8))))
+def test_vpn_round_trip(values: list[tuple[int, bytes, bytes]]) -> None:
+    row = FAMILIES[family.VPNV4]
+    routes = []
+    for length, address, rd in values:
+        number = int.from_bytes(address, "big") >> (32 - length) << (32 - length)
+        routes.append((bytes((length,)) + rd + number.to_bytes(4, "big")[: (length + 7) // 8], b"\x00\x06\x41"))
+    assert row.split(b"".join(row.join(key, payload) for key, payload in routes), []) == routes

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from hornpipe.bgp import capability, family
+from hornpipe.bgp.capability import Capabilities, GracefulRestart
+
+
+def test_names_in_the_order_of_codes() -> None:
+    value = Capabilities(
+        (family.EVPN,), enhanced_refresh=True, graceful_restart=GracefulRestart(time=5), unknown=((73, b""), (200, b""))
+    )
+    assert value.names() == (
+        "multiprotocol",
+        "route-refresh",
+        "graceful-restart",
+        "4-octet-as",
+        "enhanced-route-refresh",
+        "fqdn",
+        "capability-200",
+    )
+
+
+def test_the_same_twice_counts_once() -> None:
+    """RFC 5492 section 4."""
+    fields = capability.blank_fields()
+    capability.decode(bytes.fromhex("010400190046") * 2 + b"\x63\x00" * 2, fields)
+    assert fields["families"] == (family.EVPN,)
+    assert fields["unknown"] == ((99, b""),)
+
+
+def test_restart_flags_and_reserved_bits() -> None:
+    fields = capability.blank_fields()
+    capability.decode(bytes.fromhex("4006 3fff 001946 7f".replace(" ", "")), fields)
+    assert fields["graceful_restart"] == GracefulRestart(False, False, 4095, {family.EVPN: False})
