@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -196,6 +198,37 @@ def test_a_reload_opens_and_closes_the_apis_addresses(daemon: Make) -> None:
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", number), 2)
     assert one.get("/v1/status")
+
+
+def test_an_old_ini_is_a_configuration_and_opens_the_old_api(daemon: Make) -> None:
+    reflector, host = daemon(2), daemon(3)
+    reflector.configure(more='[reflector]\n[[reflector.clients]]\nprefix = "127.0.0.0/8"')
+    reflector.start()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = probe.getsockname()[1]
+    host.file.write_text(
+        f"""[BGP]
+local_address={host.address}
+peers={reflector.address}
+my_as=64512
+bgp_port={host.tcp_port}
+enable_rtc=True
+
+[API]
+host=localhost
+port={number}
+
+[DATAPLANE_DRIVER_EVPN]
+dataplane_driver = DummyDataplaneDriver
+ovsbr_interfaces_mtu=9000
+"""
+    )
+    host.start()
+    assert "[DATAPLANE_DRIVER_EVPN] ovsbr_interfaces_mtu: unknown key, ignored" in host.log
+    until("the session", lambda: host.established(reflector))
+    with urllib.request.urlopen(f"http://127.0.0.1:{number}/looking-glass/summary/BGP_established_peers") as answer:
+        assert json.loads(answer.read()) == 1
 
 
 def test_ports_of_the_file_go_with_the_file_also_while_it_was_down(daemon: Make) -> None:

@@ -74,7 +74,9 @@ def _nothing(_logger: WrappedLogger, _method: str, event: MutableMapping[str, An
 
 def _renderer(form: str, colors: bool) -> Processor:
     if form == "human":
-        return structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=24)
+        return structlog.dev.ConsoleRenderer(
+            colors=colors, pad_event_to=24, exception_formatter=structlog.dev.plain_traceback
+        )
     if form == "json":
         return structlog.processors.JSONRenderer()
     return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
