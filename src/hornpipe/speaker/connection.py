@@ -55,7 +55,9 @@ class Connection(asyncio.Protocol):
         self.remote_address = ""
         self.local_address = ""
         self.conn = NO_CONN
-        """The engine's number, as long as the engine cares."""
+        """The engine's number, as long as the engine cares for the bytes."""
+        self._number = NO_CONN
+        """The engine's number until TCP is gone."""
         self.blocked = False
         """TCP takes no more."""
         self.paused = False
@@ -81,7 +83,7 @@ class Connection(asyncio.Protocol):
         if number is None:
             transport.close()
             return
-        self.conn = number
+        self.conn = self._number = number
         self._host.after_input()
 
     def data_received(self, data: bytes) -> None:
@@ -100,10 +102,10 @@ class Connection(asyncio.Protocol):
         if self._linger is not None:
             self._linger.cancel()
         self._host.gone(self)
-        conn, self.conn = self.conn, NO_CONN
-        if conn != NO_CONN:
-            self._host.engine.closed(conn, _reason(exc), self._host.now())
-            self._host.engine.ready_connections.discard(conn)
+        self.conn = NO_CONN
+        if self._number != NO_CONN:
+            self._host.engine.ready_connections.discard(self._number)
+            self._host.engine.closed(self._number, _reason(exc), self._host.now())
             self._host.after_input()
 
     def pause_writing(self) -> None:

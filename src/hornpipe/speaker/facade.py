@@ -33,7 +33,7 @@ class SpeakerEngine(Protocol):
     def received(self, conn: int, data: bytes, now: float) -> None: ...
 
     def closed(self, conn: int, reason: str, now: float) -> None:
-        """TCP ended, not by `take_closes`."""
+        """TCP is gone, whoever ended it; called once for every number, which is not heard of again."""
 
     def take_bytes(self, conn: int, budget: int, now: float) -> bytes:
         """What to write next, about `budget` bytes; empty: nothing now."""
