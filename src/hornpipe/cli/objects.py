@@ -1,0 +1,227 @@
+"""What can be shown: a row an object, with where its rows are, how they can be narrowed, and its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hornpipe.cli.table import Column, age, text
+
+
+class Filter(NamedTuple):
+    name: str
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+class Object(NamedTuple):
+    name: str
+    help: str
+    path: str
+    columns: tuple[Column, ...] = ()
+    aliases: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    fixed: Mapping[str, str] = {}
+    """Parameters of the API that make it this object."""
+    one: bool = False
+    """``show NAME`` asks for one: path and name."""
+    address: str = ""
+    """The column -4 and -6 look at."""
+
+
+def _endpoints(row: Mapping[str, Any]) -> str:
+    """``02:..:05 10.0.0.5,2001:db8::5``, a MAC once."""
+    found: dict[str, list[str]] = {}
+    for endpoint in row["endpoints"]:
+        found.setdefault(endpoint["mac"], []).append(endpoint["ip"])
+    return " ".join(" ".join((mac, text([ip for ip in ips if ip]))).rstrip() for mac, ips in found.items())
+
+
+def _since(row: Mapping[str, Any]) -> str:
+    return age(row["since"])
+
+
+def _mark(row: Mapping[str, Any]) -> str:
+    """GoBGP's and IOS's: ``*>`` the best path, ``S`` one of a lost peer."""
+    return ("S" if row["stale"] else "*") + (">" if row["best"] else " ")
+
+
+def _kernel(row: Mapping[str, Any]) -> str:
+    return "" if row["status"] == "done" else row["status"]
+
+
+INSTANCE = Filter("instance", "of this instance")
+STATUS = Filter("status", "in this state", ("pending", "done", "error"))
+_ENTRY = (
+    Column("DEV", "device"),
+    Column("", "value"),
+    Column("INSTANCE", "instance"),
+    Column("STATUS", _kernel),
+    Column("REASON", "reason"),
+)
+
+OBJECTS: tuple[Object, ...] = (
+    Object(
+        "status",
+        "gates, counts, alarms",
+        "/v1/status",
+    ),
+    Object(
+        "peers",
+        "BGP sessions",
+        "/v1/peers",
+        (
+            Column("PEER", "peer"),
+            Column("AS", "remote_as"),
+            Column("STATE", "state"),
+            Column("SINCE", _since),
+            Column("RECEIVED", "received"),
+            Column("STALE", lambda row: row["stale"] or ""),
+            Column("SENT", "sent"),
+            Column("PENDING", lambda row: row["pending"] or ""),
+            Column("FAMILIES", "families"),
+            Column("REASON", "reason"),
+        ),
+        ("peer", "neighbor", "neighbors", "neighbour", "neighbours"),
+        one=True,
+        address="peer",
+    ),
+    Object(
+        "instances",
+        "VPN instances",
+        "/v1/instances",
+        (
+            Column("NAME", "name"),
+            Column("VNI", "vni"),
+            Column("RD", "rd"),
+            Column("IMPORT", "import_rts"),
+            Column("EXPORT", "export_rts"),
+            Column("BRIDGE", "bridge"),
+            Column("STATE", "state"),
+            Column("PORTS", "ports"),
+            Column("LOCAL", "macs_local"),
+            Column("REMOTE", "macs_remote"),
+            Column("VTEPS", lambda row: len(row["vteps"])),
+            Column("DUPLICATES", "duplicates"),
+            Column("REASON", "reason"),
+        ),
+        ("instance", "vpn", "vpns"),
+        one=True,
+    ),
+    Object(
+        "ports",
+        "attached ports",
+        "/v1/ports",
+        (
+            Column("NAME", "name"),
+            Column("INSTANCE", "instance"),
+            Column("INTERFACE", "interface"),
+            Column("NETNS", "netns"),
+            Column("STATE", "state"),
+            Column("SINCE", _since),
+            Column("ENDPOINTS", _endpoints),
+            Column("SOURCE", "source"),
+            Column("REASON", "reason"),
+        ),
+        ("port",),
+        (
+            INSTANCE,
+            Filter("source", "of this source"),
+            Filter("state", "in this state", ("up", "pending", "error", "moved", "down")),
+        ),
+    ),
+    Object(
+        "routes",
+        "BGP routes, path by path",
+        "/v1/routes",
+        (
+            Column("", _mark),
+            Column("NETWORK", "nlri"),
+            Column("LABEL", "label"),
+            Column("NEXT HOP", "next_hop"),
+            Column("PEER", "peer"),
+            Column("AS PATH", "as_path"),
+            Column("ROUTE TARGETS", "route_targets"),
+            Column("COMMUNITIES", "communities"),
+        ),
+        ("route", "rib"),
+        (
+            Filter("family", "of this family", ("l2vpn-evpn", "rtc")),
+            INSTANCE,
+            Filter("peer", "from this peer; local: our own"),
+            Filter("type", "of this type", ("multicast", "macadv", "prefix", "a-d", "esi", "rtc")),
+            Filter("mac", "with this MAC"),
+            Filter("ip", "with this address"),
+            Filter("rd", "with this route distinguisher"),
+            Filter("best", "best paths only: true", ("true", "false")),
+        ),
+        address="ip",
+    ),
+    Object(
+        "fdb",
+        "remote MACs: where frames go",
+        "/v1/forwarding",
+        (Column("MAC", "key"), *_ENTRY),
+        filters=(INSTANCE, STATUS),
+        fixed={"kind": "fdb"},
+    ),
+    Object(
+        "neigh",
+        "remote neighbours: answered here (ARP and ND suppression)",
+        "/v1/forwarding",
+        (Column("ADDRESS", "key"), *_ENTRY),
+        filters=(INSTANCE, STATUS),
+        fixed={"kind": "neigh"},
+        address="key",
+    ),
+    Object(
+        "flood",
+        "VTEPs that broadcast goes to",
+        "/v1/forwarding",
+        (Column("VTEP", "key"), *_ENTRY),
+        filters=(INSTANCE, STATUS),
+        fixed={"kind": "flood"},
+    ),
+    Object(
+        "forwarding",
+        "all the kernel should hold",
+        "/v1/forwarding",
+        (Column("KIND", "kind"), Column("KEY", "key"), *_ENTRY),
+        ("entries",),
+        (
+            Filter("kind", "of this kind", ("bridge", "vxlan", "port", "gateway", "fdb", "flood", "neigh", "local")),
+            INSTANCE,
+            STATUS,
+        ),
+    ),
+    Object(
+        "sources",
+        "who has said what is wanted",
+        "/v1/sources",
+        (
+            Column("NAME", "name"),
+            Column("REVISION", "revision"),
+            Column("GENERATION", "generation"),
+            Column("INSTANCES", "instances"),
+            Column("PORTS", "ports"),
+        ),
+        ("source",),
+        one=True,
+    ),
+    Object(
+        "events",
+        "what happened lately",
+        "/v1/events",
+        (Column("TIME", "at"), Column("EVENT", "kind"), Column("SUBJECT", "subject"), Column("", "text")),
+        ("event",),
+        (Filter("since", "after this sequence number"), Filter("kind", "kinds that begin so, as peer")),
+    ),
+)
+
+
+def aliases(objects: Sequence[Object] = OBJECTS) -> dict[str, str]:
+    return {alias: item.name for item in objects for alias in item.aliases}
+
+
+def named(name: str) -> Object:
+    return next(item for item in OBJECTS if item.name == name)
