@@ -16,6 +16,9 @@ class EventSink(Protocol):
 
     def link(self, link: Link) -> None: ...
 
+    def port_flags(self, index: int, learning: bool | None, suppress: bool | None) -> None:
+        """A bridge port's flags changed; None: not told."""
+
     def link_gone(self, index: int) -> None: ...
 
     def address(self, index: int, address: InterfaceAddress, present: bool) -> None: ...

@@ -63,6 +63,7 @@ class ForwardingSink:
 
     def __init__(self, forwarding: Forwarding) -> None:
         self.link = forwarding.link_event
+        self.port_flags = forwarding.port_event
         self.link_gone = forwarding.link_gone
         self.address = forwarding.address_event
         self.neigh = forwarding.neigh_event

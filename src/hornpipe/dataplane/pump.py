@@ -187,6 +187,9 @@ class Dataplane:
     def link(self, link: Link) -> None:
         self.forwarding.link_event(link)
 
+    def port_flags(self, index: int, learning: bool | None, suppress: bool | None) -> None:
+        self.forwarding.port_event(index, learning, suppress)
+
     def link_gone(self, index: int) -> None:
         self.forwarding.link_gone(index)
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from hornpipe.forwarding.batch import Batch, Results, Scan
 from hornpipe.forwarding.bulk import TableState
 from hornpipe.forwarding.entry import (
@@ -193,6 +195,14 @@ class Forwarding:
         self._link_affects(link.name, fresh or (old is not None and old.up != link.up))
         if old is not None and old.master and old.master != link.master:
             self.learnt.port_gone(self.links.name_of(old.master), link.name)
+
+    def port_event(self, index: int, learning: bool | None, suppress: bool | None) -> None:
+        """The flags of a bridge port changed; None: not told."""
+        link = self.links.by_index.get(index)
+        if link is not None and link.master:
+            learning = link.port_learning if learning is None else learning
+            suppress = link.suppress if suppress is None else suppress
+            self.link_event(msgspec.structs.replace(link, port_learning=learning, suppress=suppress))
 
     def link_gone(self, index: int) -> None:
         old = self.links.drop(index)

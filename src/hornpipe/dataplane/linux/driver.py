@@ -1,0 +1,147 @@
+"""The driver: packs in the loop, executes in the kernel thread, hears events in the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from hornpipe.dataplane.driver import EventSink
+from hornpipe.dataplane.linux.bulk import PackedChunks
+from hornpipe.dataplane.linux.device import Devices
+from hornpipe.dataplane.linux.flush import flush_ours
+from hornpipe.dataplane.linux.pair import Pairs
+from hornpipe.dataplane.linux.scan import probe, scan_all, scan_learnt, scan_links
+from hornpipe.dataplane.linux.sock import RouteSocket
+from hornpipe.dataplane.linux.watch import Watcher
+from hornpipe.dataplane.linux.worker import Worker
+from hornpipe.forwarding.audit import Probe
+from hornpipe.forwarding.batch import Batch, Results, Scan
+from hornpipe.forwarding.entry import Entry, NetnsPort
+from hornpipe.netlink.failure import Failure
+
+_SEQUENCES = 0x70000000
+"""Bulk sequence numbers start again here; the upper half is for single requests."""
+
+
+class LinuxDriver:
+    """Works in the network namespace that the process is in when `start` is called."""
+
+    def __init__(self) -> None:
+        self._worker: Worker | None = None
+        self._watcher: Watcher | None = None
+        self._sock: RouteSocket | None = None
+        self._sequence = 1
+
+    async def start(self, sink: EventSink) -> None:
+        loop = asyncio.get_running_loop()
+        self._worker = Worker(loop)
+        self._sock = await self._worker.call(RouteSocket)
+        self._devices = Devices(self._sock)
+        self._pairs = Pairs(self._devices)
+        self._watcher = Watcher(loop, sink)
+
+    async def stop(self) -> None:
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
+        if self._worker is not None:
+            await self._worker.stop()
+            self._worker = None
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+    def _running(self) -> tuple[Worker, RouteSocket]:
+        if self._worker is None or self._sock is None:
+            raise OSError("the dataplane driver is not started")
+        return self._worker, self._sock
+
+    async def scan(self) -> Scan:
+        worker, sock = self._running()
+        return await worker.call(lambda: scan_all(sock))
+
+    async def survey(self, learning: Sequence[str]) -> Scan:
+        worker, sock = self._running()
+
+        def read() -> Scan:
+            scan = scan_links(sock)
+            scan.learnt = scan_learnt(sock, learning, scan.links)
+            return scan
+
+        return await worker.call(read)
+
+    async def probe(self, probes: list[Probe]) -> list[tuple[bytes, int] | None]:
+        worker, sock = self._running()
+        return await worker.call(lambda: probe(sock, probes))
+
+    async def flush(self) -> int:
+        worker, sock = self._running()
+        return await worker.call(lambda: flush_ours(sock))
+
+    def mute(self, indexes: frozenset[int]) -> None:
+        if self._watcher is not None:
+            self._watcher.mute(indexes)
+
+    def submit(self, batch: Batch, done: Callable[[Results], None]) -> None:
+        worker, sock = self._running()
+        packed = PackedChunks(batch, self._sequence)
+        self._sequence += len(packed)
+        if self._sequence >= _SEQUENCES:
+            self._sequence = 1
+        worker.submit(partial(self._execute, sock, batch, packed), partial(_finish, batch, done))
+
+    def _execute(self, sock: RouteSocket, batch: Batch, packed: PackedChunks) -> Results:
+        """In the kernel thread."""
+        results = Results()
+        for entry in batch.puts:
+            self._attempt(entry, self._put, results)
+        packed.execute(sock, results)
+        for entry in batch.removals:
+            self._attempt(entry, self._remove, results)
+        for stray in batch.strays:
+            try:
+                self._devices.remove_stray(stray, results)
+            except Failure as failure:
+                results.entries[("stray", stray.name)] = str(failure)
+        for name in {entry.name for entry in (*batch.puts, *batch.removals)}:
+            self._devices.read_back(name, results)
+        if batch.learn:
+            results.learnt = scan_learnt(sock, batch.learn, scan_links(sock).links)
+        return results
+
+    def _attempt(self, entry: Entry, action: Callable[[Entry, Results], None], results: Results) -> None:
+        try:
+            action(entry, results)
+        except Failure as failure:
+            results.entries[entry.key] = str(failure)
+        except OSError as error:
+            results.entries[entry.key] = f"{entry.name}: {error.strerror or error}"
+
+    def _put(self, entry: Entry, results: Results) -> None:
+        if isinstance(entry, NetnsPort):
+            self._pairs.put(entry, results)
+        else:
+            self._devices.put(entry, results)
+
+    def _remove(self, entry: Entry, results: Results) -> None:
+        self._devices.remove(entry, results)
+        self._pairs.forget(entry.name)
+
+
+def _finish(
+    batch: Batch, done: Callable[[Results], None], results: Results | None, raised: BaseException | None
+) -> None:
+    """What was raised instead of results (a lost acknowledgement, a closed socket) is every entry's reason."""
+    if results is None:
+        results = Results()
+        reason = str(raised) or type(raised).__name__
+        results.entries = {entry.key: reason for entry in (*batch.puts, *batch.removals)}
+        results.errors = [
+            (number, key, reason) for number, chunk in enumerate(batch.chunks) for key in (*chunk.adds, *chunk.deletes)
+        ]
+        done(results)
+        if raised is not None and not isinstance(raised, OSError | Failure):
+            raise raised
+        return
+    done(results)

@@ -1,0 +1,110 @@
+"""Namespace ports: a veth pair with one end in the bridge and the other, dressed up, in a namespace."""
+
+from __future__ import annotations
+
+import errno
+
+from hornpipe.dataplane.linux.device import Conflict, Devices, find_link
+from hornpipe.dataplane.linux.namespace import opened, socket_inside
+from hornpipe.dataplane.linux.sock import RouteSocket
+from hornpipe.forwarding.batch import Results
+from hornpipe.forwarding.entry import ALIAS, InterfaceAddress, NetnsPort
+from hornpipe.netlink import address, link, route
+from hornpipe.netlink.link import LinkMessage
+from hornpipe.netlink.number import (
+    AF_INET,
+    AF_INET6,
+    NLM_F_CREATE,
+    NLM_F_REPLACE,
+    RTM_DELADDR,
+    RTM_GETADDR,
+    RTM_GETROUTE,
+    RTM_NEWADDR,
+    RTM_NEWLINK,
+    RTM_NEWROUTE,
+)
+
+
+class Pairs:
+    def __init__(self, devices: Devices) -> None:
+        self._devices = devices
+        self._given: dict[str, frozenset[InterfaceAddress]] = {}
+        """Addresses given to each inside interface: what is no longer wanted goes, what others added stays."""
+
+    def put(self, entry: NetnsPort, results: Results) -> None:
+        self._devices.bridge_of(entry)
+        with opened(entry.netns) as descriptor, socket_inside(entry.netns, descriptor) as inside:
+            host = self._devices.link(entry.name)
+            inner = find_link(inside, link.by_name(entry.inside))
+            if host is not None and not _is_pair(host, inner):
+                if not host.alias.startswith(ALIAS):
+                    raise Conflict(f"{entry.name} exists and is not hornpipe's: remove or rename it")
+                self._devices.delete(host.index)
+                results.gone.append(host.index)
+                host, inner = None, find_link(inside, link.by_name(entry.inside))
+            if host is None:
+                if inner is not None:
+                    raise Conflict(f"network namespace {entry.netns} has an interface {entry.inside} already")
+                host = self._make(entry, descriptor)
+                inner = find_link(inside, link.by_name(entry.inside))
+            if inner is None:
+                raise Conflict(f"{entry.inside} vanished from network namespace {entry.netns}")
+            self._devices.enslave(entry, host, ALIAS + entry.instance)
+            self._dress(entry, inside, inner)
+
+    def _make(self, entry: NetnsPort, descriptor: int) -> LinkMessage:
+        wanted = link.new_veth(entry.name, entry.inside, entry.mac, descriptor, entry.mtu)
+        return self._devices.create(entry.name, wanted)
+
+    def _dress(self, entry: NetnsPort, inside: RouteSocket, inner: LinkMessage) -> None:
+        """MAC, MTU, addresses, up, default routes."""
+        change = link.change(
+            inner.index,
+            up=None if inner.up else True,
+            mtu=entry.mtu if entry.mtu != inner.mtu else None,
+            mac=entry.mac if entry.mac != inner.mac else None,
+        )
+        if change != link.change(inner.index):
+            inside.request(RTM_NEWLINK, 0, change)
+        self._set_addresses(entry, inside, inner.index)
+        self._set_routes(entry, inside, inner.index)
+
+    def _set_addresses(self, entry: NetnsPort, inside: RouteSocket, index: int) -> None:
+        wanted = frozenset(entry.addresses)
+        held = {
+            (packed, length)
+            for data, start, end in inside.dump(RTM_GETADDR, address.address_dump())
+            for on, packed, length in (address.parse_address(data, start, end),)
+            if on == index
+        }
+        for packed, length in entry.addresses:
+            if (packed, length) not in held:
+                payload = address.new_address(index, packed, length)
+                inside.attempt(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, payload, errno.EEXIST)
+        for packed, length in self._given.get(entry.name, frozenset()) - wanted:
+            payload = address.delete_address(index, packed, length)
+            inside.attempt(RTM_DELADDR, 0, payload, errno.EADDRNOTAVAIL)
+        self._given[entry.name] = wanted
+
+    def _set_routes(self, entry: NetnsPort, inside: RouteSocket, index: int) -> None:
+        present: set[tuple[bytes, int] | None] = set()
+        for family in {AF_INET if len(gateway) == 4 else AF_INET6 for gateway in entry.gateways}:
+            for data, start, end in inside.dump(RTM_GETROUTE, route.route_dump(family)):
+                present.add(route.parse_default_route(data, start, end))
+        for gateway in entry.gateways:
+            if (gateway, index) not in present:
+                payload = route.new_default_route(gateway, index)
+                inside.request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload)
+
+    def forget(self, name: str) -> None:
+        self._given.pop(name, None)
+
+
+def _is_pair(host: LinkMessage, inner: LinkMessage | None) -> bool:
+    """Each names the other's index."""
+    return (
+        inner is not None
+        and host.kind == inner.kind == "veth"
+        and host.peer == inner.index
+        and inner.peer == host.index
+    )

@@ -1,0 +1,122 @@
+"""Reading the kernel: all of it once at start, links and addresses again when events were lost."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Sequence
+
+from hornpipe.dataplane.linux.mirror import as_link
+from hornpipe.dataplane.linux.sock import RouteSocket
+from hornpipe.forwarding.audit import Probe
+from hornpipe.forwarding.batch import Scan
+from hornpipe.forwarding.entry import ALIAS
+from hornpipe.forwarding.link import Link
+from hornpipe.forwarding.table import flood_key
+from hornpipe.netlink import address, link, neigh
+from hornpipe.netlink.failure import Failure
+from hornpipe.netlink.link import LinkMessage
+from hornpipe.netlink.message import messages
+from hornpipe.netlink.neigh import Neigh
+from hornpipe.netlink.number import (
+    AF_INET,
+    AF_INET6,
+    NTF_ROUTER,
+    NUD_NOARP,
+    PROTOCOL,
+    RTM_GETADDR,
+    RTM_GETLINK,
+    RTM_GETNEIGH,
+    RTM_NEWNEIGH,
+)
+
+
+def scan_links(sock: RouteSocket) -> Scan:
+    scan = Scan()
+    for data, start, end in sock.dump(RTM_GETLINK, link.dump()):
+        scan.links.append(as_link(LinkMessage(data, start, end)))
+    for data, start, end in sock.dump(RTM_GETADDR, address.address_dump()):
+        index, packed, length = address.parse_address(data, start, end)
+        if packed:
+            scan.addresses.append((index, (packed, length)))
+    return scan
+
+
+def scan_all(sock: RouteSocket) -> Scan:
+    """The FDB is read only of bridges that have a VXLAN device of ours: a dump's cost grows with the square."""
+    scan = scan_links(sock)
+    names = {found.index: found for found in scan.links}
+    ours = {found.index for found in scan.links if found.kind == "vxlan" and found.alias.startswith(ALIAS)}
+    for bridge in {names[index].master for index in ours} & names.keys():
+        _scan_bridge(sock, scan, names, ours, names[bridge])
+    for family in (AF_INET, AF_INET6):
+        for entry in _entries(sock, neigh.neigh_dump(family)):
+            if entry.protocol == PROTOCOL and entry.is_marked and entry.index in names:
+                value = (entry.lladdr, bool(entry.flags & NTF_ROUTER)) if entry.state == NUD_NOARP else None
+                scan.tables.setdefault(("neigh", names[entry.index].name), {})[entry.dst] = value
+    return scan
+
+
+def _scan_bridge(sock: RouteSocket, scan: Scan, names: dict[int, Link], ours: set[int], bridge: Link) -> None:
+    on_bridge: set[tuple[int, bytes]] = set()
+    on_device: dict[tuple[int, bytes], tuple[bytes, int, bool]] = {}
+    for entry in _entries(sock, neigh.fdb_dump(bridge.index)):
+        if entry.index not in names:
+            continue
+        port = names[entry.index].name
+        if entry.index in ours:
+            if not entry.is_marked:
+                continue
+            if not entry.is_self:
+                on_bridge.add((entry.index, entry.lladdr))
+            elif any(entry.lladdr):
+                on_device[(entry.index, entry.lladdr)] = (entry.dst, entry.vni, entry.is_sticky)
+            else:
+                scan.tables.setdefault(("flood", port), {})[flood_key(entry.dst, entry.vni)] = True
+        elif not entry.is_self and entry.is_marked and entry.master == bridge.index:
+            scan.tables.setdefault(("local", bridge.name), {})[entry.lladdr] = port
+        elif _is_learnt(entry, bridge.index):
+            scan.learnt.append((bridge.name, port, entry.lladdr))
+    for place in on_bridge | on_device.keys():
+        table = scan.tables.setdefault(("fdb", names[place[0]].name), {})
+        table[place[1]] = on_device.get(place) if place in on_bridge else None
+
+
+def _entries(sock: RouteSocket, question: bytes) -> Iterator[Neigh]:
+    for data, start, end in sock.dump(RTM_GETNEIGH, question):
+        yield Neigh(data, start, end)
+
+
+def _is_learnt(entry: Neigh, bridge: int) -> bool:
+    return not entry.is_self and not entry.is_permanent and not entry.is_marked and entry.master == bridge
+
+
+def scan_learnt(sock: RouteSocket, bridges: Sequence[str], links: Sequence[Link]) -> list[tuple[str, str, bytes]]:
+    """MACs that the kernel learnt on these bridges."""
+    names = {found.index: found.name for found in links}
+    found: list[tuple[str, str, bytes]] = []
+    for bridge in links:
+        if bridge.name in bridges and bridge.kind == "bridge":
+            found += [
+                (bridge.name, names[entry.index], entry.lladdr)
+                for entry in _entries(sock, neigh.fdb_dump(bridge.index))
+                if _is_learnt(entry, bridge.index) and entry.index in names
+            ]
+    return found
+
+
+def probe(sock: RouteSocket, probes: Sequence[Probe]) -> list[tuple[bytes, int] | None]:
+    return [_probe(sock, one) for one in probes]
+
+
+def _probe(sock: RouteSocket, one: Probe) -> tuple[bytes, int] | None:
+    try:
+        data = sock.request(RTM_GETNEIGH, 0, neigh.fdb_get(one.index, one.key))
+    except Failure as failure:
+        if failure.number in (errno.ENOENT, errno.ENODEV):
+            return None
+        raise OSError(failure.number, str(failure)) from failure
+    for kind, _, _, start, end in messages(data):
+        if kind == RTM_NEWNEIGH:
+            entry = Neigh(data, start, end)
+            return entry.dst, entry.vni
+    return None

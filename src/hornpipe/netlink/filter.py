@@ -1,0 +1,54 @@
+"""A classic BPF program for the socket that watches the kernel: what we did ourselves is not worth waking up for.
+
+The port number in an event's header does not help: FDB events carry none, whoever caused them. What tells is the mark:
+new entries with extern_learn (or sticky) are those that we write; a foreign change of ours loses the mark and is seen,
+one that keeps the mark is found by the audit. Disappearing entries are always reported, except, while we delete by the
+thousand, marked ones of the devices named.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection
+
+from hornpipe.netlink.number import NTF_EXT_LEARNED, NTF_STICKY, RTM_DELNEIGH, RTM_NEWNEIGH
+
+_LD_W_ABS, _LD_H_ABS, _LD_B_ABS = 0x20, 0x28, 0x30
+_JEQ, _JSET, _RET = 0x15, 0x45, 0x06
+_ACCEPT, _DROP = 0xFFFFFFFF, 0
+_TYPE_AT, _INDEX_AT, _FLAGS_AT = 4, 20, 26
+"""In struct nlmsghdr and, 16 bytes on, struct ndmsg."""
+MUTED_MAX = 200
+"""Conditional jumps reach 255 instructions."""
+_MARKS = NTF_EXT_LEARNED | NTF_STICKY
+
+
+def _instruction(code: int, operand: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_true, if_false, operand)
+
+
+def watch_filter(muted: Collection[int] = ()) -> bytes:
+    """Instructions (struct sock_filter) that drop marked new entries, and marked deleted ones of `muted` devices."""
+    indexes = sorted(muted)[:MUTED_MAX]
+    count = len(indexes)
+    program = [
+        _instruction(_LD_H_ABS, _TYPE_AT),
+        _instruction(_JEQ, _swapped("=H", RTM_NEWNEIGH), 2, 0),
+        _instruction(_JEQ, _swapped("=H", RTM_DELNEIGH), 4, 0),
+        _instruction(_RET, _ACCEPT),
+        _instruction(_LD_B_ABS, _FLAGS_AT),
+        _instruction(_JSET, _MARKS, count + 5, 0),
+        _instruction(_RET, _ACCEPT),
+        _instruction(_LD_B_ABS, _FLAGS_AT),
+        _instruction(_JSET, _MARKS, 0, count + 1),
+        _instruction(_LD_W_ABS, _INDEX_AT),
+        *(_instruction(_JEQ, _swapped("=I", index), count - at, 0) for at, index in enumerate(indexes)),
+        _instruction(_RET, _ACCEPT),
+        _instruction(_RET, _DROP),
+    ]
+    return b"".join(program)
+
+
+def _swapped(layout: str, number: int) -> int:
+    """BPF loads big endian, the fields are of native order: compare with what it will see."""
+    return int.from_bytes(struct.pack(layout, number), "big")
