@@ -91,7 +91,8 @@ class Dataplane:
         await self.driver.stop()
 
     async def flush(self) -> int:
-        """Removes everything that is marked ours from the kernel."""
+        """Stops pumping and removes everything that is marked ours from the kernel."""
+        self._stopped = True
         return await self.driver.flush()
 
     @property

@@ -4,8 +4,8 @@ Packing is the hot path: all that is equal for many entries is precompiled, so o
 message. The caller's value (VTEP, VNI, sticky) is interned, so its bytes are found by one dict lookup.
 
 What is written looks as what other EVPN implementations write (`bridge fdb` shows ``extern_learn``): one message makes
-the bridge's entry (``master``) and the VXLAN device's (``self``). Neither ages such entries, but the device forgets them
-when it is set down (and says nothing).
+the bridge's entry (``master``) and the VXLAN device's (``self``). Neither ages such entries, but the device forgets
+them when it is set down (and says nothing).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The socket that hears what changes in the kernel, read in the loop.
 
-Events are parsed only as far as they concern us; the filter (`hornpipe.netlink.filter`) keeps our own writes from waking
-us. A turn of the loop reads at most `PER_TURN` events. ENOBUFS means that events were lost: the sink resynchronises.
+Events are parsed only as far as they concern us; the filter (`hornpipe.netlink.filter`) keeps our own writes from
+waking us. A turn of the loop reads at most `PER_TURN` events. ENOBUFS means that events were lost: the sink
+resynchronises.
 """
 
 from __future__ import annotations
