@@ -56,7 +56,7 @@ class Frr:
         self.host = host
         self.processes: dict[str, Process] = {}
         state = host.path("/run/frr")
-        host.run("mkdir", "-p", "/run/frr")
+        host.shell("mkdir -p /run/frr && mount -t tmpfs -o mode=1777 tmpfs /var/tmp")  # crash logs stay inside too
         shutil.chown(state, "frr", "frr")
         host.write("/run/frr/bgpd.conf", bgpd)
         host.write("/run/frr/zebra.conf", "")

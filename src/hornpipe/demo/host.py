@@ -163,6 +163,10 @@ class Host:
             text=True,
         )
 
+    def shell_here(self) -> None:
+        """An interactive shell on the terminal."""
+        subprocess.run(self.argv([os.environ.get("SHELL", "/bin/sh")]))
+
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """A socket inside this host's network namespace, used from here."""
         with open("/proc/self/ns/net") as here, open(f"/proc/{self.pid}/ns/net") as there:

@@ -36,7 +36,6 @@ mount --make-rprivate /
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/netns /run/lock
-mount -t tmpfs -o mode=1777 tmpfs /var/tmp
 mount -t sysfs sysfs /sys
 ip link set lo up
 hostname sandbox
