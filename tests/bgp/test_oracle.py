@@ -178,9 +178,10 @@ class TestWireshark:
         assert codes == [str(code) for code in expected]
         assert column(announced, "bgp.update.path_attribute.as_path_segment.as4")[:2] == ["64512", "4200000000"]
         assert column(announced, "bgp.ext_com_evpn.mmac.seq") == ["3"]
-        assert column(announced, "bgp.ext_com_evpn.mmac.flag.sticky") == ["1"]
+        assert column(announced, "bgp.ext_com_evpn.mmac.flags.sticky") == ["1"]
         assert column(announced, "bgp.ext_com.tunnel_type") == ["8"]
-        assert column(announced, "bgp.update.path_attribute.pmsi.tunnel_type") == ["6"]
+        assert column(announced, "bgp.update.path_attribute.pmsi.tunnel.type") == ["6"]
+        assert column(announced, "bgp.update.path_attribute.pmsi.ingress_rep_ip") == [str(V4)]
 
     def test_route_targets_and_vpn_routes(self) -> None:
         rtc, vpn = FAMILIES[family.RTC], FAMILIES[family.VPNV4]

@@ -214,6 +214,7 @@ STRUCTURE: list[tuple[str, bytes, str]] = [
     ("length beyond the list", body([REACH, *attributes({}), b"\xc0\xfa\x05a"]), "withdraw 0"),
     ("one byte left", body([REACH, *attributes({}), b"\xc0"]), "withdraw 0"),
     ("two bytes left", body([REACH, *attributes({}), b"\xc0\xfa"]), "withdraw 0"),
+    ("overrun after an unknown well-known", body([REACH, b"\x40\xfa\x00", b"\xc0\xfb\x05a"]), "reset 3/2"),
     ("extended length cut", body([REACH, *attributes({}), b"\xd0\xfa\x00"]), "withdraw 0"),
     ("overrun that hides the route", body([*attributes({}), b"\xc0\xfa\xff", REACH]), "reset 3/1"),
     ("overrun and a plain route", body(b"\x40\x01\x09\x00", nlri=b"\x20\x0a\x00\x00\x01"), "withdraw 0"),
@@ -267,6 +268,10 @@ def test_two_octet_speaker() -> None:
     assert reaction(body([REACH, *attributes({7: "c00708 0000fc0001010101"})]), as4=False) == "discard 7"
     bad = attributes(old, "c011 05 0201 0000fc")
     assert reaction(body([REACH, *bad]), as4=False) == "discard 17"
+    zero = attributes(old, "c012 08 00000000 01010101")
+    assert reaction(body([REACH, *zero]), as4=False) == "discard 18"
+    short = attributes(old, "c012 07 0000fc 01010101")
+    assert reaction(body([REACH, *short]), as4=False) == "discard 18"
 
 
 def test_the_first_of_two_counts() -> None:

@@ -139,6 +139,21 @@ def test_what_does_not_fit_is_not_sent() -> None:
     assert update.pack_reach(family.EVPN, NEXT_HOP, ATTRIBUTES, []) == []
 
 
+def test_one_route_too_long_among_others() -> None:
+    attributes = ATTRIBUTES + b"\xd0\xfa\x0f\x80" + bytes(3968)
+    with pytest.raises(TooLong):
+        update.pack_reach(family.EVPN, NEXT_HOP, attributes, [NLRI, bytes(200), NLRI])
+    with pytest.raises(TooLong):
+        update.pack_reach(family.EVPN, NEXT_HOP, attributes, [bytes(200), NLRI])
+    assert len(update.pack_reach(family.EVPN, NEXT_HOP, attributes, [NLRI] * 9)) > 1
+
+
+def test_long_blocks_are_not_remembered() -> None:
+    long = ORIGIN + b"\xd0\xfa\x04\x00" + bytes(1024)
+    assert update.parse(body(REACH + long)).attributes == long
+    assert long not in update._framed
+
+
 def test_the_memo_of_blocks_is_bounded() -> None:
     for number in range(3 * update._FRAMED_LIMIT // 2):
         update.parse(body(ORIGIN + b"\x80\x04\x04" + number.to_bytes(4, "big")))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hornpipe.bgp.attr.block import refuse_unknown_well_known
 from hornpipe.bgp.error import SessionReset, TooLong
 from hornpipe.bgp.family import IPV4_UNICAST
 from hornpipe.bgp.frame import MARKER, STANDARD_LIMIT
@@ -72,6 +73,8 @@ class Update:
 _framed: Final[dict[bytes, bool]] = {}
 """Attribute blocks seen that add up and hold no multiprotocol attribute; a memo, never more than `_FRAMED_LIMIT`."""
 _FRAMED_LIMIT: Final = 8192
+_FRAMED_LENGTH: Final = 1024
+"""Longer blocks are walked each time: they are rare, and the memo must stay small whatever a peer sends."""
 
 
 def parse(body: bytes) -> Update:
@@ -205,11 +208,15 @@ def _walk(update: Update, block: bytes) -> None:
             # RFC 7606 section 5.2: no route was found, and one may hide behind the error.
             raise SessionReset(3, 1, b"", update.error)
         update.attributes = b"".join(rest) + block[copied:position]
+        # RFC 7606 section 3 h: the strongest reaction counts, and nobody decodes this block any more.
+        refuse_unknown_well_known(update.attributes)
         return
     if copied:
         update.attributes = b"".join(rest) + block[copied:]
         return
     update.attributes = block
+    if end > _FRAMED_LENGTH:
+        return
     if len(_framed) >= _FRAMED_LIMIT:
         _framed.clear()
     _framed[block] = True
@@ -240,15 +247,13 @@ def _chunks(nlris: list[bytes], room: int) -> list[bytes]:
     chunk: list[bytes] = []
     size = 0
     for nlri in nlris:
+        if len(nlri) > room:
+            raise TooLong(f"a route of {len(nlri)} bytes where {room} are left")
         size += len(nlri)
         if size > room:
-            if not chunk:
-                raise TooLong(f"a route of {len(nlri)} bytes where {room} are left")
             chunks.append(b"".join(chunk))
             chunk = []
             size = len(nlri)
-            if size > room:
-                raise TooLong(f"a route of {size} bytes where {room} are left")
         chunk.append(nlri)
     chunks.append(b"".join(chunk))
     return chunks

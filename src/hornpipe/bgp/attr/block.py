@@ -41,7 +41,17 @@ from hornpipe.bgp.attr.table import (
 from hornpipe.bgp.error import SessionReset, TreatAsWithdraw
 from hornpipe.bgp.family import IPV4_UNICAST
 
-__all__ = ["Attributes", "build", "check", "decode", "export_ebgp", "export_ibgp", "reflect", "walk"]
+__all__ = [
+    "Attributes",
+    "build",
+    "check",
+    "decode",
+    "export_ebgp",
+    "export_ibgp",
+    "reflect",
+    "refuse_unknown_well_known",
+    "walk",
+]
 
 _FLAGS_ERROR: Final = 4
 _KIND_BITS: Final = OPTIONAL | TRANSITIVE
@@ -109,7 +119,9 @@ def _read(result: Attributes, internal: bool, as4: bool) -> tuple[TreatAsWithdra
         seen.add(code)
         row = ATTRIBUTES.get(code)
         if row is None:
-            _keep_unknown(result, flags, code, value)
+            if not flags & OPTIONAL:
+                refuse_unknown_well_known(result.raw)
+            result.unknown += ((flags, code, value),)
         elif row.internal_only and not internal:
             _discard(result, code, f"{row.name} from an external peer")
         elif flags & _KIND_BITS != row.flags:
@@ -148,11 +160,11 @@ def _confederation(result: Attributes, internal: bool) -> TreatAsWithdraw | None
     return None
 
 
-def _keep_unknown(result: Attributes, flags: int, code: int, value: bytes) -> None:
-    if not flags & OPTIONAL:
-        # RFC 4271 section 6.3, which RFC 7606 leaves as it is: data is the attribute.
-        raise SessionReset(3, 2, _encode(flags, code, value), f"well-known attribute {code} is not known")
-    result.unknown += ((flags, code, value),)
+def refuse_unknown_well_known(attributes: bytes) -> None:
+    """RFC 4271 section 6.3, which RFC 7606 leaves as it is: NOTIFICATION 3/2, data is the attribute."""
+    for flags, code, value in walk(attributes):
+        if code not in ATTRIBUTES and not flags & OPTIONAL:
+            raise SessionReset(3, 2, _encode(flags, code, value), f"well-known attribute {code} is not known")
 
 
 def _discard(result: Attributes, code: int, text: str) -> None:
