@@ -43,16 +43,14 @@ def global_options() -> list[click.Parameter]:
         flag("-j", "--json", member="json", help="JSON"),
         flag("-p", "--pretty", member="pretty", help="JSON with indentation"),
         flag("-o", "--oneline", member="oneline", help="all of an object on one line"),
-        flag("-4", member="family", fixed=4, help="IPv4 only"),
-        flag("-6", member="family", fixed=6, help="IPv6 only"),
+        flag("-4", "ipv4", member="family", fixed=4, help="IPv4 only"),
+        flag("-6", "ipv6", member="family", fixed=6, help="IPv6 only"),
         click.Option(
-            ["-c", "--color"],
+            ["--color"],
             type=click.Choice(["auto", "always", "never"]),
-            is_flag=False,
-            flag_value="always",
             expose_value=False,
             callback=_set("color"),
-            help="colour states: always (without a word), auto, never",
+            help="colour states",
             hidden=True,
         ),
         click.Option(
@@ -65,6 +63,15 @@ def global_options() -> list[click.Parameter]:
     ]
 
 
+def with_color(args: list[str]) -> list[str]:
+    """``-c`` alone means always, and takes its word only after ``=``, as iproute2's does."""
+    done: list[str] = []
+    for word in args:
+        name, equals, value = word.partition("=")
+        done.append(f"--color={value if equals else 'always'}" if name in ("-c", "-color", "--color") else word)
+    return done
+
+
 class Verb(click.Command):
     """A command whose options may be written as bare words."""
 
@@ -74,15 +81,14 @@ class Verb(click.Command):
         super().__init__(name, **more)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, self.dashed(args))
+        return super().parse_args(ctx, self.dashed(with_color(args)))
 
     def dashed(self, args: list[str]) -> list[str]:
         """`args` with dashes added to bare option names; what fills an argument or an option's value stays as it is."""
         flags: dict[str, bool] = {}
         for option in self.params:
             if isinstance(option, click.Option):
-                takes = not option.is_flag and option.name != "color"
-                flags |= {name: takes for name in option.opts if name.startswith("-")}
+                flags |= {name: not option.is_flag for name in option.opts if name.startswith("-")}
         needed = sum(isinstance(parameter, click.Argument) and parameter.required for parameter in self.params)
         done: list[str] = []
         rest = iter(args)
@@ -133,6 +139,7 @@ class Words(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """With a default verb, `args` that begin with none are its own."""
+        args = with_color(args)
         if self.default is not None:
             first = next((word for word in args if not word.startswith("-")), None)
             asked_help = any(word in ("-h", "--help") for word in args)
