@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hornpipe.client import Client
+from hornpipe.client import Client, Unreachable
 from hornpipe.demo.host import Host, Process
 from hornpipe.demo.site import Site
 from hornpipe.demo.until import until
@@ -24,7 +24,7 @@ BLUE = {"name": "blue", "vni": 100, "import_rts": ["64512:80"], "export_rts": ["
 FILE = "/run/hornpipe.toml"
 BGP = '[bgp]\nlocal_as = 64512\nlocal_address = "u0"\n'
 API = "[api]\nbagpipe = true\n"
-REFLECTOR = f'{BGP}[reflector]\n[[reflector.clients]]\nprefix = "192.0.2.0/24"\n{API}'
+REFLECTOR = f'{BGP}[reflector]\n[[reflector.clients]]\naddress = "192.0.2.2"\n{API}'
 CLIENT = f'{BGP}[[peers]]\naddress = "192.0.2.1"\nconnect_retry = 1\n{API}'
 
 
@@ -42,8 +42,10 @@ class Edge:
 
         def answers() -> Any:
             assert process.running, process.output()
-            self.client.close()
-            return Path(self.host.path("/run/hornpipe/hornpipe.sock")).exists() and self.client.get("/v1/status")
+            try:
+                return self.client.get("/v1/status")
+            except Unreachable:
+                return None
 
         until(f"{self.host.name} answers", answers)
         return process
