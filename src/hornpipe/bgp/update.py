@@ -180,46 +180,44 @@ def _walk(update: Update, block: bytes) -> None:
     copied = 0
     end = len(block)
     while position < end:
-        # RFC 7606 section 4: fewer than three bytes, or a length beyond the block, is an overrun.
-        if position + 3 > end or (block[position] & EXTENDED_LENGTH and position + 4 > end):
-            update.error = "attribute list ends in the middle of an attribute"
-            break
-        flags = block[position]
-        kind = block[position + 1]
-        if flags & EXTENDED_LENGTH:
-            at = position + 4
-            after = at + (block[position + 2] << 8 | block[position + 3])
-        else:
-            at = position + 3
-            after = at + block[position + 2]
+        after = _end_of(block, position)
         if after > end:
-            update.error = f"attribute {kind} runs over the end of the attributes"
+            update.error = "an attribute runs over the end of the attributes"
             break
+        kind = block[position + 1]
         if kind in (MP_REACH, MP_UNREACH):
             rest.append(block[copied:position])
             copied = after
+            flags = block[position]
+            value = block[position + (4 if flags & EXTENDED_LENGTH else 3) : after]
             if kind == MP_REACH:
-                _reach(update, flags, block[at:after])
+                _reach(update, flags, value)
             else:
-                _unreach(update, flags, block[at:after])
+                _unreach(update, flags, value)
         position = after
+    update.attributes = b"".join(rest) + block[copied:position]
     if update.error:
         if not update.reach and not update.v4_nlri:
             # RFC 7606 section 5.2: no route was found, and one may hide behind the error.
             raise SessionReset(3, 1, b"", update.error)
-        update.attributes = b"".join(rest) + block[copied:position]
         # RFC 7606 section 3 h: the strongest reaction counts, and nobody decodes this block any more.
         refuse_unknown_well_known(update.attributes)
-        return
-    if copied:
-        update.attributes = b"".join(rest) + block[copied:]
-        return
-    update.attributes = block
-    if end > _FRAMED_LENGTH:
-        return
-    if len(_framed) >= _FRAMED_LIMIT:
-        _framed.clear()
-    _framed[block] = True
+    elif not copied and end <= _FRAMED_LENGTH:
+        if len(_framed) >= _FRAMED_LIMIT:
+            _framed.clear()
+        _framed[block] = True
+
+
+def _end_of(block: bytes, position: int) -> int:
+    """Where the attribute at `position` ends; beyond the block if it or its header is cut (RFC 7606 section 4)."""
+    end = len(block)
+    if position + 3 > end:
+        return end + 1
+    if not block[position] & EXTENDED_LENGTH:
+        return position + 3 + block[position + 2]
+    if position + 4 > end:
+        return end + 1
+    return position + 4 + (block[position + 2] << 8 | block[position + 3])
 
 
 # ---- out -------------------------------------------------------------------------------------------------------------
