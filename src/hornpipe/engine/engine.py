@@ -183,6 +183,7 @@ class Engine:
     def kernel_scanned(self, now: float) -> None:
         """The links that were there have been told, and `forwarding.adopt` has been called if a driver has one."""
         self._now = now
+        self.edge.around.starting = False
         self._startup.opened(KERNEL_SCANNED, now)
 
     # ---- time
@@ -195,14 +196,15 @@ class Engine:
 
     def tick(self, now: float) -> None:
         self._now = now
-        self._peers.tick(now)
         self.rib.expire(now)
+        self._peers.tick(now)
         self.edge.tick(now)
         self._startup.tick(now)
 
     def run(self, now: float, budget: int = 2000) -> bool:
         """Carries changes through, about `budget` routes of them; True: there is more."""
         self._now = now
+        self.edge.connected(self._peers.connected_at)
         more = self.edge.run(budget, now) >= budget
         self._startup.turned(now, more)
         self._peers.wake()

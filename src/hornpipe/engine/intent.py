@@ -61,6 +61,7 @@ def restore(
 
     What is no longer possible together (the file may have changed) is dropped with an event, and only that.
     """
+    edge.around.restoring = True
     intent = intent or Intent()
     edge.restore_identifiers(intent.identifiers)
     for row in intent.sequences:
@@ -76,3 +77,4 @@ def restore(
         if name not in configured:
             sources.restore(name, spec, intent.implicit.get(name, ()), now)
     edge.settle_identifiers(now)
+    edge.around.restoring = False

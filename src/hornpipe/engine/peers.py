@@ -55,6 +55,8 @@ class Peers:
         self.on_end_of_rib = on_end_of_rib
         self.by_address: dict[str, Neighbour] = {}
         self.ready: set[int] = set()
+        self.connected_at = inf if settings.peers else -inf
+        """Since when at least one peer is established; -inf if none is configured."""
         self.restarting = False
         self.running = False
         self._connections: dict[int, tuple[Neighbour, Session, int]] = {}
@@ -118,6 +120,8 @@ class Peers:
         for neighbour in [n for n in self if n.clients is not None and n.clients not in ranges]:
             changed.append(f"peer {neighbour.name}")
             self._remove(neighbour, now)
+        if not settings.peers:
+            self.connected_at = -inf
         return changed
 
     def _remove(self, neighbour: Neighbour, now: float) -> None:
@@ -366,12 +370,16 @@ class Peers:
                 if not negotiated.graceful_restart.families.get(family, False):
                     self.rib.drop_stale(neighbour.source, family)
         self.rib.peer_up(peer, now)
+        if self.connected_at == inf:
+            self.connected_at = now
         self.notify("peer.up", neighbour.name, f"AS {negotiated.remote_as}, id {Address(negotiated.remote_id)}")
 
     def _down(self, neighbour: Neighbour, event: SessionDown, now: float) -> None:
         if neighbour.peer is not None:
             self.rib.peer_down(neighbour.peer)
         neighbour.peer = neighbour.conn = None
+        if self.settings.peers and not any(other.established for other in self):
+            self.connected_at = inf
         until, families = self._kept(neighbour, event.graceful, now)
         self.rib.source_down(neighbour.source, until, now, families)
         self.notify("peer.down", neighbour.name, event.reason)

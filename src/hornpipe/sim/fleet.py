@@ -59,9 +59,9 @@ class Fleet:
 
     def inject(self, address: str, target: str, families: tuple[int, ...] = (EVPN,), **more: object) -> Injector:
         """A scripted speaker at an address, with a session to `target`."""
-        config = peer_of(target, address, families=families, **more)
+        config = peer_of(target, address, families=families, **more)  # type: ignore[arg-type]
         injector = Injector(config, self.now)
-        self.injectors[address] = self.network.endpoints[address] = injector  # type: ignore[assignment]
+        self.injectors[address] = self.network.endpoints[address] = injector
         return injector
 
     def remove(self, injector: Injector) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from hornpipe.bgp.attr.block import decode
 from hornpipe.bgp.attr.attributes import Attributes
+from hornpipe.bgp.attr.block import decode
 from hornpipe.bgp.family import EVPN
 from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.bgp.session.config import PeerConfig

@@ -147,14 +147,19 @@ class Devices:
         self._neigh.touch_keys(ips)
 
     def touch_mac(self, mac: bytes) -> None:
-        """A station came or went: both sides of the bridge are concerned."""
+        """A station came or went: its port, and the other side of the bridge if somebody claims it there."""
         if self._states:
             self._local.touch(mac)
-            self._fdb.touch(mac)
+            if mac in self.instance.imported.macs:
+                self._fdb.touch(mac)
 
     def touch_ip(self, ip: bytes) -> None:
-        if self._states:
+        if self._states and ip in self.instance.imported.ips:
             self._neigh.touch(ip)
+
+    def unlearn(self, port: str, mac: bytes) -> None:
+        """The station that the kernel learnt there is elsewhere now; when it is seen again, that is news."""
+        self.forwarding.learnt.gone(self.bridge, port, mac)
 
     def touch_flood(self, key: bytes) -> None:
         self._flood.touch(key)

@@ -53,6 +53,10 @@ OVERHEAD = {4: 50, 16: 70}
 """Outer Ethernet, IP, UDP and VXLAN headers (RFC 7348 section 5), by length of the VTEP address."""
 
 
+HEARSAY = 2.0
+"""Seconds from a membership or a session until what others have to say about it has certainly been said."""
+
+
 class Surroundings:
     """What the edge lends its instances."""
 
@@ -66,6 +70,12 @@ class Surroundings:
         """Interfaces that exist."""
         self.restored: dict[tuple[str, bytes], tuple[int, bool]] = {}
         """(domain, MAC) -> (sequence, was elsewhere) of the intent, until the station comes."""
+        self.starting = True
+        """The kernel has not been scanned: that an interface is there now says nothing new."""
+        self.restoring = False
+        """Stations that are attached now were here before: nobody has moved."""
+        self.connected_at = -inf
+        """Since when some peer's routes are known; -inf: there are no peers, inf: none is connected."""
         self.revision = 0
         """Counts changes of what the intent keeps of this layer."""
         self.ports: dict[PortId, CheckedPort] = {}
@@ -101,6 +111,15 @@ class Surroundings:
     def is_up(self, checked: CheckedPort, bridge: str) -> bool:
         """We make a namespace's veth ourselves, so it is as good as there; so is our own bridge."""
         return (bool(checked.netns) or checked.interface in self.links) and (not bridge or bridge in self.links)
+
+    def knows_by(self, created: float, now: float) -> float:
+        """When an instance made at `created` will have heard of claims that exist now; 0 if it has already.
+
+        A new instance's routes only begin to arrive when the peers know what it imports (RFC 4684), a new session's
+        when it is up.
+        """
+        known = max(created, self.connected_at) + HEARSAY
+        return known if known > now else 0.0
 
     def learns(self, port: PortId) -> bool:
         checked = self.ports.get(port)
@@ -190,9 +209,9 @@ class Edge:
         instance = self.instances.get(key)
         if instance is None:
             self._tokens += 1
-            instance = Instance(domain, number, rd, vni, self.around, self._tokens)
+            instance = Instance(domain, number, rd, vni, self.around, self._tokens, now)
             self.instances[key] = self._by_id[number] = instance
-            instance.start(now)
+            instance.start()
             self.around.routes.set_imports(number, EVPN, domain.import_rts)
             return
         imports, was = instance.domain.import_rts, instance.vni
@@ -275,6 +294,17 @@ class Edge:
         if station is not None:
             instance.judge(station, now)
         return True
+
+    def connected(self, at: float) -> None:
+        """Some peer is connected since then (see `Surroundings.connected_at`)."""
+        if at == self.around.connected_at:
+            return
+        self.around.connected_at = at
+        if at < inf:
+            for instance in self.instances.values():
+                for station in instance.stations.values():
+                    if station.late_until == inf:
+                        station.late_until = at + HEARSAY
 
     def settle(self, now: float) -> None:
         """The peers have said what they have."""

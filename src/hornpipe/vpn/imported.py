@@ -38,15 +38,19 @@ def enter(index: dict[bytes, Keys], at: bytes, key: bytes) -> None:
         index[at] = (there, key)
 
 
-def leave(index: dict[bytes, Keys], at: bytes, key: bytes) -> None:
+def leave(index: dict[bytes, Keys], at: bytes, key: bytes) -> bool:
+    """True if it was there."""
     there = index.get(at)
-    if there is None:
-        return
     if isinstance(there, tuple):
+        if key not in there:
+            return False
         left = tuple([other for other in there if other != key])
         index[at] = left if len(left) > 1 else left[0]
-    elif there == key:
-        del index[at]
+        return True
+    if there != key:
+        return False
+    del index[at]
+    return True
 
 
 class Imported:
@@ -90,13 +94,13 @@ class Imported:
                     if ips.setdefault(ip, key) is not key:
                         enter(ips, ip, key)
                     touch_ip[ip] = None
-            else:
-                leave(macs, mac, key)
+                touch_mac[mac] = None
+            elif leave(macs, mac, key):
+                touch_mac[mac] = None
                 if len(key) > IP_AT:
                     ip = key[IP_AT:]
                     leave(ips, ip, key)
                     touch_ip[ip] = None
-            touch_mac[mac] = None
 
     def _take_multicast(self, key: bytes) -> None:
         path = self.best(key)

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 
 
 class Instance:
-    def __init__(self, domain: Domain, id: int, rd: bytes, vni: int, around: Surroundings, token: int) -> None:
+    def __init__(
+        self, domain: Domain, id: int, rd: bytes, vni: int, around: Surroundings, token: int, now: float
+    ) -> None:
         self.domain, self.id, self.rd, self.vni = domain, id, rd, vni
         self.token = token
         """Changes with import RTs and VNI, so that values cached for the former ones are not found."""
         self.around = around
+        self.created = now
         self.stations: dict[bytes, Station] = {}
         self.addresses: dict[bytes, Station] = {}
         """Local IP -> its station."""
@@ -52,10 +55,10 @@ class Instance:
 
     # ---- life
 
-    def start(self, now: float) -> None:
+    def start(self) -> None:
         self.devices.start()
         self.origin.renumber()
-        self._gateway(now)
+        self._gateway(self.created)
 
     def update(self, domain: Domain, rd: bytes, vni: int, token: int, now: float) -> None:
         """The same broadcast domain under other terms."""
@@ -97,6 +100,7 @@ class Instance:
         """The port is as `checked` says. `kept`: stations that just left another port here; they did not move."""
         up = self.around.is_up(checked, self.domain.bridge)
         attachment = self.attachments.get(port)
+        moved = attachment is not None and attachment.interface != checked.interface
         if attachment is None:
             attachment = self.attachments[port] = Attachment(port, checked.interface, up, now)
             if not up:
@@ -106,18 +110,19 @@ class Instance:
         self.devices.port(port, checked)
         for endpoint in checked.endpoints:
             station = self.stations.get(endpoint.mac)
-            fresh = station is None or station.learnt
+            fresh = (station is None or station.learnt) and not self.around.restoring
             if station is None:
                 station = kept.pop(endpoint.mac, None)
-                fresh = station is None
+                fresh = station is None and not self.around.restoring
                 if station is None:
                     station = Station(endpoint.mac, attachment)
                     restored = self.around.restored.pop((self.key, endpoint.mac), None)
                     if restored is not None:
                         station.sequence, station.held = restored
-                        fresh = False
                 self.stations[endpoint.mac] = station
-            station.attachment = attachment
+            if station.attachment is not attachment or moved:
+                station.attachment = attachment
+                self.devices.touch_mac(station.mac)
             station.sticky, station.learnt = checked.spec.sticky, False
             self._readdress(station, endpoint.addresses)
             self.judge(station, now, fresh)
@@ -160,7 +165,7 @@ class Instance:
             if station.learnt and not up:
                 self._remove(station)
             else:
-                self.judge(station, now, up and not station.held)
+                self.judge(station, now, up and not station.held and not self.around.starting)
 
     def bridge_changed(self, now: float) -> None:
         """A foreign bridge came or went, and all behind it."""
@@ -212,10 +217,11 @@ class Instance:
                 del self.addresses[address]
                 station.lost.pop(address, None)
                 self.devices.touch_ip(address)
-        station.addresses = addresses
         for address in addresses:
-            self.addresses[address] = station
-            self.devices.touch_ip(address)
+            if self.addresses.get(address) is not station:
+                self.addresses[address] = station
+                self.devices.touch_ip(address)
+        station.addresses = addresses
 
     def _remove(self, station: Station) -> None:
         if self.stations.get(station.mac) is station:
@@ -245,29 +251,35 @@ class Instance:
                 return  # 15.1: "stop sending and processing any BGP MAC/IP Advertisement routes for that MAC"
             self.clear(station.mac, "nobody else claims it any more" if remote is None else "the port is down")
         if not station.up:
-            station.held = False
-        if station.held and remote is None:
-            verdict, station.reason = False, "was elsewhere before the restart"
-        elif not station.up:
             verdict, station.reason = False, ""
+        elif station.held and remote is None:
+            verdict, station.reason = False, "was elsewhere before the restart"
         else:
             station.held = False
             verdict = self._contest(station, remote, now, fresh)
         if verdict != station.here:
             station.here = verdict
             self.around.remember()
+            self.devices.touch_mac(station.mac)
+            for address in station.addresses:
+                self.devices.touch_ip(address)
         self.origin.sync(station)
-        self.devices.touch_mac(station.mac)
-        for address in station.addresses:
-            self.devices.touch_ip(address)
         if station.learnt and not verdict:
             self._remove(station)
+            self.devices.unlearn(station.attachment.interface, station.mac)
 
     def _contest(self, station: Station, remote: Remote | None, now: float, fresh: bool) -> bool:
         if fresh:
+            if not station.learnt:
+                station.late_until = self.around.knows_by(self.created, now)
             self._claim(station, remote, now)
-        claim = Claim(station.sequence, station.sticky, self.around.vtep)
-        lost = outranked(claim, remote.claim if remote is not None else None)
+        lost = self._outranked(station, remote)
+        if lost and now < station.late_until:
+            # The remote claim was there before the station came here, we only had not heard of it: the instance or the
+            # session is new. This happens once, so that two hosts cannot outbid each other for ever.
+            station.late_until = 0.0
+            self._claim(station, remote, now)
+            lost = self._outranked(station, remote)
         station.reason = ""
         if remote is not None and lost:
             station.reason = f"{'sticky ' if remote.claim.sticky else ''}at {Address(remote.vtep)}" + (
@@ -283,6 +295,10 @@ class Instance:
             self.around.notify("mac.sticky", f"{self.key} {Mac(station.mac)}", station.reason)
         self._contest_addresses(station)
         return not lost
+
+    def _outranked(self, station: Station, remote: Remote | None) -> bool:
+        claim = Claim(station.sequence, station.sticky, self.around.vtep)
+        return outranked(claim, remote.claim if remote is not None else None)
 
     def _claim(self, station: Station, remote: Remote | None, now: float) -> None:
         """It came here from elsewhere: outbid whoever says otherwise, for the MAC and for its addresses."""
@@ -300,11 +316,14 @@ class Instance:
     def _contest_addresses(self, station: Station) -> None:
         """An address may have gone to another MAC elsewhere; the same ranking decides (RFC 9721 section 6)."""
         claim = Claim(station.sequence, station.sticky, self.around.vtep)
-        station.lost.clear()
+        lost: dict[bytes, str] = {}
         for address in station.addresses:
             other = self.imported.others(address, station.mac)
             if other is not None and outranked(claim, other.claim):
-                station.lost[address] = f"with another MAC at {Address(other.vtep)}"
+                lost[address] = f"with another MAC at {Address(other.vtep)}"
+        for address in lost.keys() ^ station.lost.keys():
+            self.devices.touch_ip(address)
+        station.lost = lost
 
     def _count(self, station: Station, now: float) -> None:
         moves = self.moves.setdefault(station.mac, Moves())

@@ -26,6 +26,7 @@ class Station:
         "gateway",
         "held",
         "here",
+        "late_until",
         "learnt",
         "lost",
         "mac",
@@ -49,6 +50,8 @@ class Station:
         """The station is here as far as we know: advertised, forwarded to the port."""
         self.held = False
         """It was elsewhere before a restart: wait for the peers before saying otherwise."""
+        self.late_until = 0.0
+        """Until then a claim by somebody else that becomes known may be older than the station's coming here."""
         self.reason = ""
         self.lost: dict[bytes, str] = {}
         """Addresses that are elsewhere with another MAC -> why."""
