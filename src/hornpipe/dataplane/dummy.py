@@ -87,6 +87,8 @@ def sync(forwarding: Forwarding, kernel: DummyKernel, now: float, budget: int = 
     """Applies batches until nothing is left to do; returns how many."""
     for count in range(limit):
         batch = forwarding.take(budget, now)
+        while batch is None and forwarding.more:
+            batch = forwarding.take(budget, now)
         if batch is None:
             return count
         forwarding.report(batch, kernel.apply(batch), now)

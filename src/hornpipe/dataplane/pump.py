@@ -107,11 +107,15 @@ class Dataplane:
         try:
             while self._in_flight < DEPTH:
                 batch = self.forwarding.take(BUDGET, now)
-                if batch is None:
-                    if not (self._muted and not self._in_flight and self._unmute()):
-                        break
-                    continue
-                self._submit(batch)
+                if batch is not None:
+                    self._submit(batch)
+                elif self.forwarding.more:
+                    asyncio.get_running_loop().call_soon(self._again)
+                    break
+                elif self._muted and not self._in_flight:
+                    self._unmute()
+                else:
+                    break
         finally:
             self._pumping = False
 
@@ -125,14 +129,16 @@ class Dataplane:
         self.entries += deletes + batch.adds
         self.driver.submit(batch, partial(self._done, batch))
 
-    def _unmute(self) -> bool:
+    def _again(self) -> None:
+        self.pump(self._clock())
+
+    def _unmute(self) -> None:
         """What others deleted meanwhile was not heard, so what should be there is written again."""
         muted, self._muted = self._muted, frozenset()
         self.driver.mute(self._muted)
         for state in self.forwarding.tables():
             if state.ready is not None and state.ready[0] in muted:
                 state.touch_all()
-        return True
 
     def _done(self, batch: Batch, results: Results) -> None:
         self._in_flight -= 1

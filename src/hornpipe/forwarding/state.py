@@ -49,6 +49,8 @@ class Forwarding:
         self._strays: list[Link] = []
         self._flying: list[Batch] = []
         self._number = 0
+        self.more = False
+        """`take` returned None because its budget was spent on looking, not because nothing is left."""
         self._presence: dict[str, bool] = {}
         self._to_learn: dict[str, None] = {}
 
@@ -103,7 +105,8 @@ class Forwarding:
         return self.adopted and bool(self.rare.has_work or self._strays or self._to_learn or self.bulk.active)
 
     def take(self, budget: int, now: float) -> Batch | None:
-        """The next batch, about `budget` bulk entries; None: nothing can be done now."""
+        """The next batch, about `budget` bulk entries; None: nothing can be done now, or `more`, call again."""
+        self.more = False
         if not self.has_work:
             return None
         self._number += 1
@@ -116,6 +119,7 @@ class Forwarding:
         if budget > 0:
             self.bulk.take_deletes(batch, budget)
         if batch.is_empty:
+            self.more = budget <= 0
             return None
         self._flying.append(batch)
         return batch
