@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -38,9 +39,9 @@ class Serving:
         self.stop()
 
     def stop(self) -> None:
-        if self._thread.is_alive():
+        with suppress(RuntimeError):  # stopped already
             self.loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(10)
+        self._thread.join(10)
 
     def do(self, action: Callable[[], None]) -> None:
         """In the loop's thread, and then the pump has turned."""

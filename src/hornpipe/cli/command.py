@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from hornpipe.cli.output import Output
 from hornpipe.cli.words import Ambiguous, resolve
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Entry(NamedTuple):
@@ -83,6 +86,17 @@ class Verb(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self.dashed(with_color(args)))
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Options are offered as the bare words they may be."""
+        from click.shell_completion import CompletionItem
+
+        found = super().shell_complete(ctx, incomplete)
+        for option in self.params:
+            if isinstance(option, click.Option) and not option.hidden and not incomplete.startswith("-"):
+                words = (name.removeprefix("--") for name in option.opts if name.startswith("--"))
+                found += [CompletionItem(word, help=option.help) for word in words if word.startswith(incomplete)]
+        return found
+
     def dashed(self, args: list[str]) -> list[str]:
         """`args` with dashes added to bare option names; what fills an argument or an option's value stays as it is."""
         flags: dict[str, bool] = {}
@@ -140,7 +154,7 @@ class Words(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """With a default verb, `args` that begin with none are its own."""
         args = with_color(args)
-        if self.default is not None:
+        if self.default is not None and not ctx.resilient_parsing:
             first = next((word for word in args if not word.startswith("-")), None)
             asked_help = any(word in ("-h", "--help") for word in args)
             if (first is None or resolve_or_none(first, self)) is None or (first is None and not asked_help):
@@ -152,6 +166,11 @@ class Words(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         _, command, rest = super().resolve_command(ctx, args)
         return command.name if command else None, command, rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = super().shell_complete(ctx, incomplete)
+        default = self.get_command(ctx, self.default) if self.default is not None else None
+        return found + (default.shell_complete(ctx, incomplete) if default is not None else [])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table: help does not load what it lists."""

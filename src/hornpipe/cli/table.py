@@ -50,14 +50,13 @@ def lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], colored:
     width = {index: max(len(columns[index].title), *(len(row[index]) for row in cells)) for index in used}
     right = {index for index in used if all(row[index].isdecimal() or not row[index] for row in cells)}
 
+    def pad(word: str, index: int) -> str:
+        if index in right:
+            return word.rjust(width[index])
+        return word if index == used[-1] else word.ljust(width[index])
+
     def line(row: Sequence[str], paint: bool) -> str:
-        padded = (
-            painted(
-                row[index], row[index].rjust(width[index]) if index in right else row[index].ljust(width[index]), paint
-            )
-            for index in used
-        )
-        return "  ".join(padded).rstrip()
+        return "  ".join(painted(row[index], pad(row[index], index), paint) for index in used).rstrip()
 
     yield line([column.title for column in columns], False)
     for row in cells:
