@@ -18,7 +18,8 @@ class Receiver:
         self.shape = shape
         self.held: set[bytes] = set()
         self.updates = 0
-        self._left = speaker._left
+        self._left = b""
+        self._take(speaker.hand_over())
 
     def fileno(self) -> int:
         return self.socket.fileno()
@@ -30,7 +31,9 @@ class Receiver:
             return
         if not received:
             raise SessionEnded("closed by the peer")
-        data = self._left + received
+        self._take(self._left + received)
+
+    def _take(self, data: bytes) -> None:
         position, end = 0, len(data)
         while end - position >= 19:
             length = data[position + 16] << 8 | data[position + 17]

@@ -33,6 +33,8 @@ class Speaker:
         self.router_id = router_id
         self._open = wire.open_message(asn, router_id, families, hold, restart)
         self._left = b""
+        self._early: list[tuple[int, bytes]] = []
+        """What came together with the peer's first KEEPALIVE."""
         self.peer_open = b""
 
     @classmethod
@@ -70,22 +72,28 @@ class Speaker:
     def establish(self, limit: float = 10.0) -> None:
         self.connection.sendall(self._open)
         end = time.monotonic() + limit
-        confirmed = False
+        confirmed, early = False, []
         while not (confirmed and self.peer_open):
             for kind, body in self.receive(max(0.0, end - time.monotonic())):
                 if kind == wire.OPEN:
                     self.peer_open = body
                     self.connection.sendall(wire.message(wire.KEEPALIVE))
-                elif kind == wire.KEEPALIVE:
+                elif kind == wire.KEEPALIVE and not confirmed:
                     confirmed = True
+                else:
+                    early.append((kind, body))
             if time.monotonic() > end:
                 raise SessionEnded("no OPEN and KEEPALIVE in time")
+        self._early = early
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
 
     def receive(self, limit: float) -> list[tuple[int, bytes]]:
         """What has come, or comes within `limit` seconds: (type, body) of whole messages."""
+        if self._early:
+            early, self._early = self._early, []
+            return early
         if not select.select([self.connection], [], [], limit)[0]:
             return []
         return self.read()
@@ -125,6 +133,11 @@ class Speaker:
             if time.monotonic() > end:
                 raise TooLate(f"{len(held)} of {wanted} routes within {limit:g} s")
         return held
+
+    def hand_over(self) -> bytes:
+        """What was read and not yet handed out, as it came: for another reader of the connection."""
+        early, self._early = self._early, []
+        return b"".join(wire.message(kind, body) for kind, body in early) + self._left
 
     def close(self) -> None:
         self.connection.close()
