@@ -36,7 +36,11 @@ def context(engine: FakeEngine) -> Context:
         now=Clock(),
         wall=lambda at: STARTED + at,
         after_change=lambda: pumped.append(1.0),
-        config={"BGP": {"my_as": 64512}},
+        config={
+            "bgp": {"local_as": 64512, "local_address": "10.0.0.1", "rtc": True, "listen_port": 179},
+            "peers": [{"address": "10.0.0.254"}],
+            "dataplane": {"driver": "linux"},
+        },
     )
     context.pumped = pumped  # type: ignore[attr-defined]
     return context

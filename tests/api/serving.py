@@ -54,9 +54,7 @@ class Serving:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        self.context = Context(
-            self.engine, version="1.2.3", now=self.loop.time, wall=lambda at: STARTED + at, config={"BGP": {"my_as": 1}}
-        )
+        self.context = Context(self.engine, version="1.2.3", now=self.loop.time, wall=lambda at: STARTED + at)
         main, bagpipe = web.AppRunner(make_app(self.context)), web.AppRunner(make_bagpipe_app(self.context))
         await main.setup()
         await bagpipe.setup()

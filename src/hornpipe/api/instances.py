@@ -8,6 +8,7 @@ from hornpipe.api.operation import Call, Page, Reply
 from hornpipe.api.problem import Problem
 from hornpipe.api.sources import DEFAULT_SOURCE, answer, check_precondition, etag
 from hornpipe.engine.rows import InstanceRow
+from hornpipe.net.mac import Mac
 from hornpipe.vpn.spec import InstanceSpec, SourceSpec
 
 InstanceBody = msgspec.defstruct(
@@ -89,7 +90,11 @@ async def delete_instance(call: Call) -> Reply:
 
 async def clear_duplicate(call: Call) -> Reply:
     """Ends duplicate detection's alarm for a MAC (RFC 7432 section 15.1): it is advertised again."""
-    row, mac = find_instance(call), call.path["mac"].lower()
+    row = find_instance(call)
+    try:
+        mac = str(Mac.parse(call.path["mac"]))
+    except ValueError as error:
+        raise Problem("invalid", str(error), field="mac") from error
     if not call.context.engine.clear_duplicate(row.name, mac, call.context.now()):
         raise Problem(
             "missing",

@@ -15,6 +15,7 @@ import msgspec
 
 from hornpipe.api.operation import Call, Page
 from hornpipe.api.problem import Problem
+from hornpipe.bgp import family as families
 from hornpipe.engine.rows import RouteRow
 
 Row = TypeVar("Row")
@@ -57,8 +58,10 @@ def matching(rows: Iterable[RouteRow], query: RouteQuery) -> Iterator[RouteRow]:
 
 def list_routes(call: Call) -> Page:
     query: RouteQuery = call.query
-    try:
-        rows = call.context.engine.routes(family=query.family, peer=query.peer, instance=query.instance)
-        return page(matching(rows, query), query.limit, query.cursor)
-    except ValueError as error:
-        raise Problem("invalid", str(error), field="family", remedy="l2vpn-evpn or rtc") from error
+    if query.family is not None:
+        try:
+            families.parse(query.family)
+        except ValueError as error:
+            raise Problem("invalid", str(error), field="family", remedy="l2vpn-evpn or rtc") from error
+    rows = call.context.engine.routes(family=query.family, peer=query.peer, instance=query.instance)
+    return page(matching(rows, query), query.limit, query.cursor)

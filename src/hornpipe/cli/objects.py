@@ -178,7 +178,7 @@ OBJECTS: tuple[Object, ...] = (
         "flood",
         "VTEPs that broadcast goes to",
         "/v1/forwarding",
-        (Column("VTEP", "key"), *_ENTRY),
+        (Column("MAC", "key"), *_ENTRY),
         filters=(INSTANCE, STATUS),
         fixed={"kind": "flood"},
     ),

@@ -61,6 +61,13 @@ async def test_summary_and_its_leaves(bagpipe: TestClient) -> None:
 
 async def test_config_and_logs(bagpipe: TestClient) -> None:
     assert await look(bagpipe, "/config/BGP/my_as") == 64512
+    config = await look(bagpipe, "/config")
+    assert set(config) == {
+        "COMMON", "API", "BGP", "DATAPLANE_DRIVER_EVPN", "DATAPLANE_DRIVER_IPVPN", "hornpipe",
+    }  # fmt: skip
+    assert config["BGP"] == {
+        "local_address": "10.0.0.1", "peers": ["10.0.0.254"], "my_as": 64512, "enable_rtc": True, "bgp_port": 179,
+    }  # fmt: skip
     assert [row["level"] for row in await look(bagpipe, "/logs")] == ["ERROR", "WARNING"]
 
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from hornpipe.api.bagpipe.ledger import SOURCE
 from hornpipe.api.context import Context
 from hornpipe.engine.rows import EntryRow, InstanceRow, PeerRow, RouteRow
 
@@ -90,7 +89,7 @@ class Glass:
     def root(self) -> Node:
         return {
             "summary": self.summary(),
-            "config": Link(lambda: dict(self.context.config)),
+            "config": Link(self.config),
             "bgp": Link(self.bgp),
             "vpns": Link(self.vpns),
             "logs": Link(self.logs),
@@ -112,6 +111,34 @@ class Glass:
             "warnings_and_errors": len(self.context.logs()),
             "start_time": self.local_time(self.context.wall(status.started)),
             "version": self.context.version,
+        }
+
+    def setting(self, section: str, key: str) -> Any:
+        """Of our configuration; None where it says nothing."""
+        found = self.context.config.get(section)
+        return found.get(key) if isinstance(found, Mapping) else None
+
+    def config(self) -> Node:
+        """The sections of BaGPipe's file; what the daemon was really told is under ``hornpipe``."""
+        peers = self.context.config.get("peers")
+        address = self.setting("vxlan", "local_address") or self.setting("bgp", "local_address")
+        return {
+            "COMMON": {},
+            "API": {"bagpipe": self.setting("api", "bagpipe")},
+            "BGP": {
+                "local_address": self.setting("bgp", "local_address"),
+                "peers": [peer["address"] for peer in peers] if isinstance(peers, list) else [],
+                "my_as": self.setting("bgp", "local_as"),
+                "enable_rtc": self.setting("bgp", "rtc"),
+                "bgp_port": self.setting("bgp", "listen_port"),
+            },
+            "DATAPLANE_DRIVER_EVPN": {
+                "dataplane_driver": self.setting("dataplane", "driver"),
+                "dataplane_local_address": address,
+                "vxlan_dst_port": self.setting("vxlan", "port"),
+            },
+            "DATAPLANE_DRIVER_IPVPN": {},
+            "hornpipe": dict(self.context.config),
         }
 
     def route_counts(self) -> Node:
@@ -314,10 +341,10 @@ class Glass:
         if name != "evpn":
             return None
         return {
-            "name": "linux",
-            "local_address": self.context.engine.status().router_id,
+            "name": self.setting("dataplane", "driver") or "linux",
+            "local_address": self.setting("vxlan", "local_address") or self.setting("bgp", "local_address"),
             "supported_encaps": ["vxlan"],
-            "config": {"source": SOURCE},
+            "config": self.config()["DATAPLANE_DRIVER_EVPN"],
             "kernel_release": os.uname().release,
             "logs": [],
         }

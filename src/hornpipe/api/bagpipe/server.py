@@ -19,6 +19,7 @@ from hornpipe.api.bagpipe import body, glass, refusal
 from hornpipe.api.bagpipe.ledger import Ledger
 from hornpipe.api.bagpipe.refusal import Refusal
 from hornpipe.api.context import Context
+from hornpipe.vpn.spec import Refused
 
 LOG = logging.getLogger("hornpipe.bagpipe")
 
@@ -101,6 +102,8 @@ async def refusals(
         return await handler(request)
     except Refusal as error:
         failure = error
+    except Refused as refused:  # taken, but not safe on disk: not the caller's fault
+        failure = Refusal(500, str(refused))
     except web.HTTPRequestEntityTooLarge:
         failure = Refusal(413)
     except web.HTTPException:
