@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 from aiohttp.test_utils import TestClient
 
+from tests.api.fake_engine import FakeEngine
+from tests.api.real_engine import RealEngine
+
 GOOD: dict[str, Any] = {
     "vpn_type": "evpn",
     "vpn_instance_id": "t1",
@@ -120,7 +123,8 @@ PROBES = (
            "local_port": {"linuxif": "tap7"}}, 400, 400, "API error: A VPN instance using vni 500 already exists."),
     attach("vni '501' str", {**GOOD, "vpn_instance_id": "t8", "vni": "501"}, 500, 400, "'vni' must be a number"),
     attach("CNI style readvertise ''", {**GOOD, "vpn_instance_id": "veth0", "readvertise": "",
-           "gateway_ip": "<nil>", "local_port": {"linuxif": "veth0"}, "mac_address": "02:00:00:00:08:01"}, 200, 200),
+           "gateway_ip": "<nil>", "local_port": {"linuxif": "veth0"}, "mac_address": "02:00:00:00:08:01",
+           "ip_address": "10.5.0.8/24"}, 200, 200),
     detach("detach unknown vpn", {**DETACH, "vpn_instance_id": "nope"}, 400, 400,
            "API error: VPN nope could not be found"),
     detach("detach unknown mac", {**DETACH, "mac_address": "02:00:00:00:09:09", "ip_address": "10.5.0.99"}, 400, 400,
@@ -135,6 +139,11 @@ PROBES = (
     detach("detach again", DETACH, 500, 200),
     detach("detach w/o ip (wildcard)", without("ip_address", DETACH), 500, 200),
 )  # fmt: skip
+
+
+@pytest.fixture(params=["fake", "real"])
+def engine(request: pytest.FixtureRequest) -> FakeEngine | RealEngine:
+    return FakeEngine() if request.param == "fake" else RealEngine()
 
 
 def test_all_probes_are_here() -> None:
