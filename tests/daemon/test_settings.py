@@ -61,7 +61,7 @@ def test_the_underlays_mtu_is_the_interfaces_unless_given() -> None:
         (BGP + '[vxlan]\nlocal_address = "eth9"\n', "hornpipe.toml: vxlan.local_address: `eth9`"),
         (BGP + '[[peers]]\naddress = "10.0.0.2"\nlocal_address = "x"\n', "hornpipe.toml: peers[0].local_address: `x`"),
         (BGP + '[[peers]]\naddress = "10.0.0.2"\nfamilies = ["evil"]\n', "hornpipe.toml: peers[0].families[0]: 'evil'"),
-        (BGP + '[reflector]\nfamilies = ["ipv4-multicast"]\n', "hornpipe.toml: reflector.families[0]: "),
+        (BGP + '[reflector]\nfamilies = ["afi-safi:16388-71"]\n', "hornpipe.toml: reflector.families[0]: "),
     ],
 )
 def test_what_only_this_host_can_know_is_named_too(text: str, message: str) -> None:

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Callable
 
 from hornpipe.bgp import family as families
+from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.daemon import hostaddress, schema
 from hornpipe.daemon.configerror import ConfigError
@@ -15,18 +16,7 @@ from hornpipe.vpn.spec import SourceSpec
 CONFIG_SOURCE = "config"
 """The source that owns the instances and ports of the configuration file."""
 
-RELAYED = (
-    families.EVPN,
-    families.RTC,
-    families.VPNV4,
-    families.VPNV6,
-    families.FLOWSPEC_VPNV4,
-    families.FLOWSPEC_VPNV6,
-    families.IPV4_LABELLED,
-    families.IPV6_LABELLED,
-    families.IPV4_UNICAST,
-    families.IPV6_UNICAST,
-)
+RELAYED = tuple(FAMILIES)
 """What a reflector offers unless told otherwise: every family of the NLRI table."""
 
 
