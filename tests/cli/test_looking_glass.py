@@ -52,6 +52,15 @@ def test_recursion_follows_the_links(daemon: Serving, capsys: pytest.CaptureFixt
     assert "[type:macadv]" in text
 
 
+def test_rows_in_a_list_begin_at_their_star(daemon: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = look(daemon, "bgp adv_routes", capsys).splitlines()
+    assert lines == []
+    daemon.engine.route_rows = [route_row(peer="local")]
+    lines = look(daemon, "bgp adv_routes", capsys).splitlines()
+    assert lines[0].startswith("* [type:macadv]")
+    assert lines[1] == "    afi-safi: l2vpn/evpn"
+
+
 def test_empty_lists(daemon: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     assert "ipv4/rtc,*: -" in look(daemon, "bgp routes", capsys).splitlines()
 

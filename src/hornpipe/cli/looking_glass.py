@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -57,7 +58,11 @@ class Printer:
             if not value:
                 yield head
                 return
-        if isinstance(value, dict | list):
+        if isinstance(value, dict) and value and head.endswith("* "):
+            first, *more = self.lines(value, indent + STEP, url)
+            yield head + first[indent + STEP :]
+            yield from more
+        elif isinstance(value, dict | list):
             yield (head if value else f"{head}-").rstrip()
             yield from self.lines(value, indent + STEP, url)
         else:
@@ -96,8 +101,11 @@ def main(argv: Sequence[str] | None = None) -> None:
                 sys.exit(f"No such looking glass path: {' '.join(options.path)}\n({base}{path})")
             else:
                 sys.exit(f"Error code {response.status}: {response.body.decode(errors='replace')}")
+            sys.stdout.flush()
         except Unreachable as error:
             sys.exit(f"No server at {base} : {error.reason}")
+        except BrokenPipeError:  # `bagpipe-looking-glass -r | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
