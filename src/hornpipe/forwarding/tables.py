@@ -187,7 +187,9 @@ class Tables:
                 found[key] = 0
             else:
                 link = self.links.by_name.get(port or scanned or "")
-                if link is not None:
+                bridge = self.links.by_name.get(state.device)
+                # A port that has gone to another bridge took no entry along; a delete would hit that bridge's.
+                if link is not None and bridge is not None and link.master == bridge.index:
                     found[key] = link.index
         return found
 
