@@ -118,6 +118,7 @@ class Session:
     def forget_view(self) -> None:
         self.view: dict[tuple[int, bytes], Held] = {}
         self.ended: list[int] = []
+        self.refreshing = False
         self.announced = 0
         self.withdrawn = 0
         self.messages = 0
@@ -180,6 +181,11 @@ class Session:
     def leave_keys(self, *keys: bytes) -> None:
         self.withdraw(*keys, family=RTC)
 
+    def refresh(self, family: int = EVPN) -> None:
+        """ROUTE-REFRESH: until all is heard, what is known may come again."""
+        self.refreshing = True
+        self.room.rib.refresh(self.peer, family)
+
     # ---- what the neighbour hears
 
     def hear(self, budget: int = 1 << 30) -> int:
@@ -192,6 +198,8 @@ class Session:
             assert kind == 2
             self._hear(body)
         assert framer.error is None
+        if not self.room.rib.has_updates(self.peer):
+            self.refreshing = False
         self.messages += len(messages)
         return len(messages)
 
@@ -211,7 +219,10 @@ class Session:
                 update.attributes, update.next_hop, internal=self.source.internal, as4=True, family=family
             )
             for key, payload in FAMILIES[family].split(update.reach, errors):
-                self.view[family, key] = Held(payload, update.next_hop, attributes)
+                old, new = self.view.get((family, key)), Held(payload, update.next_hop, attributes)
+                if old is not None and not self.refreshing:  # the same again is an error, too
+                    assert (*old[:2], old.attributes.raw) != (*new[:2], new.attributes.raw)
+                self.view[family, key] = new
                 self.announced += 1
         assert not errors
 

@@ -66,6 +66,17 @@ def test_leaving_before_it_was_sent_sends_nothing(room: Room) -> None:
     assert two.hear() == 0
 
 
+def test_own_routes_are_not_withdrawn_from_who_said_them(room: Room) -> None:
+    two = room.session(2, rtc=True)
+    two.announce(mac(9), targets=(T1,))
+    two.ask(T1)
+    assert two.holds() == set()
+    two.leave(T1)
+    assert two.holds() == set()
+    assert two.withdrawn == 0
+    assert not room.rib.tables[EVPN].outlets_by_target
+
+
 def test_the_same_target_from_two_ases(room: Room) -> None:
     routes(room)
     two = room.session(2, rtc=True)

@@ -105,6 +105,39 @@ def test_something_else_is_said(room: Room) -> None:
     assert two.holds() == {mac(1), mac(2)}
 
 
+def test_two_routes_swap_what_they_say(room: Room) -> None:
+    """The bytes are known from the former session, but of another route."""
+    one, two = room.session(1), room.session(2)
+    one.announce(mac(1), targets=(T1,))
+    one.announce(mac(2), targets=(T1,), med=5)
+    assert two.holds()
+    room.dirty()
+    one.down(keep=60)
+    one.up()
+    one.announce(mac(2), targets=(T1,))
+    one.announce(mac(1), targets=(T1,), med=5)
+    assert room.dirty() == {(1, mac(1)), (1, mac(2))}
+    assert two.held(mac(1)).attributes.med == 5
+    assert two.held(mac(2)).attributes.med is None
+
+
+def test_two_reflectors_are_lost_and_come_back(room: Room) -> None:
+    """While all paths are stale the best one stays, and taking its place is no change for it either."""
+    first, second, two = room.session(1), room.session(3), room.session(2)
+    for session in (first, second):
+        session.announce(mac(1), targets=(T1,))
+    assert two.holds()
+    room.dirty()
+    second.down(keep=60)
+    first.down(keep=60)
+    first.up()
+    first.announce(mac(1), targets=(T1,))
+    second.up()
+    second.announce(mac(1), targets=(T1,))
+    assert room.dirty() == set()
+    assert two.hear() == 0
+
+
 def test_a_withdraw_reaches_a_stale_path(room: Room) -> None:
     one, two = pair(room)
     one.down(keep=60)

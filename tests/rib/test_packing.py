@@ -195,18 +195,48 @@ def test_refresh(room: Room) -> None:
     assert two.holds()
     one.withdraw(mac(3))
     one.announce(mac(4))
-    room.rib.refresh(two.peer, EVPN)
+    two.refresh()
     one.withdraw(mac(2))
     one.announce(mac(5))
     before = two.announced
     assert two.holds() == {mac(1), mac(4), mac(5)}
     assert two.announced - before == 3
     assert two.withdrawn == 2
-    room.rib.refresh(two.peer, EVPN)
+    two.refresh()
     assert two.holds() == {mac(1), mac(4), mac(5)}
     assert two.announced - before == 6
-    room.rib.refresh(two.peer, IPV4_UNICAST)
+    two.refresh(IPV4_UNICAST)
     assert two.hear() == 0
+
+
+def test_refresh_is_over_for_what_was_withdrawn_meanwhile(room: Room) -> None:
+    one, two = room.session(1), room.session(2)
+    one.announce(mac(1))
+    assert two.holds()
+    two.refresh()
+    one.withdraw(mac(1))
+    assert two.holds() == set()
+    one.announce(mac(1))
+    assert two.holds() == {mac(1)}
+    one.withdraw(mac(1))
+    one.announce(mac(1))
+    assert two.hear() == 0
+
+
+def test_only_the_next_hop_changes(room: Room) -> None:
+    one, two = room.session(1), room.session(2)
+    one.announce(mac(1))
+    assert two.holds()
+    one.announce(mac(1), next_hop=b"\x0a\x63\0\1")
+    assert two.held(mac(1)).next_hop == b"\x0a\x63\0\1"
+
+
+def test_only_the_payload_changes(room: Room) -> None:
+    one, two = room.session(1), room.session(2)
+    one.announce(mac(1))
+    assert two.holds()
+    one.announce(mac(1), payload=vni(7))
+    assert two.held(mac(1)).payload == vni(7)
 
 
 def test_peers_that_hear_the_same_get_the_same_bytes(room: Room) -> None:
