@@ -10,7 +10,6 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
@@ -19,6 +18,7 @@ from hornpipe.api import metrics, openapi, page
 from hornpipe.api.accept import best
 from hornpipe.api.context import Context
 from hornpipe.api.operation import Call, Operation, Reply, Stream
+from hornpipe.api.origin import may_change
 from hornpipe.api.problem import CONTENT_TYPE, Problem, of_refused, of_validation
 from hornpipe.api.render import to_json
 from hornpipe.api.table import OPERATIONS
@@ -29,7 +29,6 @@ LOG = logging.getLogger("hornpipe.api")
 BODY_LIMIT = 16 << 20
 """Bytes: a source of 20 000 ports fits."""
 JSON = "application/json"
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def describe(call: Call) -> dict[str, Any]:
@@ -95,12 +94,6 @@ def problem_response(problem: Problem) -> web.Response:
     )
 
 
-def same_site(request: web.Request) -> bool:
-    """A browser names the page's origin when it changes something: only our own pages may (there is no password)."""
-    origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host
-
-
 async def decode(operation: Operation, request: web.Request, context: Context) -> Call:
     query: Any = None
     try:
@@ -144,7 +137,7 @@ async def send(request: web.Request, stream: Stream) -> web.StreamResponse:
 
 def adapt(operation: Operation, context: Context) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
-        if request.method not in SAFE and not same_site(request):
+        if not may_change(request.method, request.headers.get("Origin"), request.host):
             raise Problem("forbidden", f"asked by a page of {request.headers['Origin']}", field="Origin")
         call = await decode(operation, request, context)
         answer = operation.handler(call)

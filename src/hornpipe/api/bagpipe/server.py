@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 from aiohttp import web
@@ -19,6 +19,7 @@ from hornpipe.api.bagpipe import body, glass, refusal
 from hornpipe.api.bagpipe.ledger import Ledger
 from hornpipe.api.bagpipe.refusal import Refusal
 from hornpipe.api.context import Context
+from hornpipe.api.origin import may_change
 from hornpipe.vpn.spec import Refused
 
 LOG = logging.getLogger("hornpipe.bagpipe")
@@ -96,9 +97,8 @@ async def refusals(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     try:
-        origin = request.headers.get("Origin")
-        if origin is not None and request.method != "GET" and urlsplit(origin).netloc != request.host:
-            raise Refusal(400, f"asked by a page of {origin}")
+        if not may_change(request.method, request.headers.get("Origin"), request.host):
+            raise Refusal(400, f"asked by a page of {request.headers['Origin']}")
         return await handler(request)
     except Refusal as error:
         failure = error
