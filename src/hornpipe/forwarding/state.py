@@ -280,28 +280,38 @@ class Forwarding:
         if wanted is None:
             if state.scanned and found is None:
                 state.scanned.pop(key, None)
+            elif state.scanned and key in state.scanned:
+                state.scanned[key] = None  # changed since the scan: to be written if it will be wanted
         elif found is None or tuple(wanted[: len(found)]) != found:
             state.touch(key)
 
-    def bridge_fdb_event(self, bridge_index: int, port_index: int, mac: bytes, present: bool) -> None:
-        """A ``master`` entry is gone, or is there and not one that we wrote."""
+    def bridge_fdb_event(
+        self, bridge_index: int, port_index: int, mac: bytes, present: bool, permanent: bool = False
+    ) -> None:
+        """A ``master`` entry is gone, or is there and not one that we wrote; `permanent`: nor one that was learnt."""
         bridge, port = self.links.name_of(bridge_index), self.links.name_of(port_index)
         if not present:
             self.learnt.gone(bridge, port, mac)
-        elif self.is_learning(bridge, port):
+        elif not permanent and self.is_learning(bridge, port):
             self.learnt.seen(bridge, port, mac)
             return  # it moved here; what that means for what is wanted is the engine's to say
         local = self.table_on(bridge, "local")
         if local is not None:
             wanted = local.table.wanted(mac)
             if wanted is not None:
-                if not present or wanted != port:
-                    local.touch(mac)
+                if not present or wanted != port or permanent:
+                    self._put_back(local, mac, port_index if permanent else 0)
                 return
         for kind, device in self.rare.users_of(bridge):
             state = self.table_on(device, "fdb") if kind == "vxlan" else None
             if state is not None and state.table.wanted(mac) is not None:
-                state.touch(mac)
+                self._put_back(state, mac, port_index if permanent else 0)
+
+    @staticmethod
+    def _put_back(state: TableState, mac: bytes, evict_from: int) -> None:
+        if evict_from:
+            state.evict[mac] = evict_from
+        state.touch(mac)
 
     # ---- MACs the kernel learnt
 
