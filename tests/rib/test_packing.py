@@ -209,6 +209,17 @@ def test_refresh(room: Room) -> None:
     assert two.hear() == 0
 
 
+def test_refresh_of_what_changed_and_changed_back(room: Room) -> None:
+    one, two = room.session(1), room.session(2)
+    one.announce(mac(1))
+    assert two.holds()
+    one.announce(mac(1), med=1)
+    one.announce(mac(1))
+    two.refresh()
+    assert two.hear() == 1
+    assert two.announced == 2
+
+
 def test_refresh_is_over_for_what_was_withdrawn_meanwhile(room: Room) -> None:
     one, two = room.session(1), room.session(2)
     one.announce(mac(1))

@@ -79,7 +79,7 @@ class Outlet:
         self.forced: set[bytes] = set()
         """Keys the peer asked to have again (ROUTE-REFRESH), sent even when they are the same."""
         self.plan: list[bytes] = []
-        """A large backlog in the order it is sent, the next key last; entries that left `dirty` are skipped."""
+        """A large backlog in the order it is sent, the next key last."""
         self.queue: list[bytes] = []
         """Messages made and not taken yet, the next one last; they count as sent. At most one chunk of keys."""
         self.sent = 0

@@ -34,11 +34,9 @@ def pack(outlet: Outlet, identity: Identity) -> None:
     else:
         if not outlet.plan:
             outlet.plan = _ordered(outlet)
-        keys = []
-        while outlet.plan and len(keys) < CHUNK:
-            key = outlet.plan.pop()
-            if key in dirty:
-                keys.append(key)
+        keys = outlet.plan[-CHUNK:]
+        keys.reverse()
+        del outlet.plan[-CHUNK:]
     messages = _messages(outlet, keys, identity)
     messages.reverse()
     outlet.queue = messages
