@@ -5,10 +5,12 @@ What is attached is `up` at once unless the test says otherwise in `pending`; pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
+from hornpipe.bgp.family import EVPN
+from hornpipe.bgp.nlri import evpn
 from hornpipe.engine.rows import (
     EndpointRow,
     EntryRow,
@@ -20,6 +22,9 @@ from hornpipe.engine.rows import (
     RouteRow,
     StatusRow,
 )
+from hornpipe.net.ip import Address
+from hornpipe.net.mac import Mac
+from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.vpn.check import check_source
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, Refused, SourceSpec
 
@@ -60,6 +65,12 @@ def entry_row(kind: str = "fdb", key: str = "02:00:00:00:00:05", status: str = "
         "status": status, "reason": "",
     }  # fmt: skip
     return EntryRow(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def key_of(row: RouteRow) -> bytes:
+    """The key a type 2 route has in the RIB."""
+    ip = bytes(Address.parse(row.ip)) if row.ip else b""
+    return evpn.mac_ip_key(bytes(RouteDistinguisher.parse(row.rd)), bytes(Mac.parse(row.mac)), ip)
 
 
 class FakeEngine:
@@ -178,21 +189,27 @@ class FakeEngine:
         )  # fmt: skip
 
     def routes(
-        self, family: str | None = None, peer: str | None = None, instance: str | None = None
+        self,
+        family: str | None = None,
+        peer: str | None = None,
+        instance: str | None = None,
+        where: Callable[[int, bytes], bool] | None = None,
     ) -> Iterator[RouteRow]:
-        if family not in (None, "l2vpn-evpn", "rtc"):
-            raise ValueError(f"unknown family {family}")
         for row in self.route_rows:
+            if where is not None and not where(EVPN, key_of(row)):
+                continue
             wanted = family in (None, row.family) and peer in (None, row.peer)
             if wanted and (instance is None or instance in row.imported_by):
                 yield row
 
     def entries(
-        self, kind: str | None = None, instance: str | None = None, status: str | None = None
+        self, kind: str | None = None, instance: str | None = None, status: str | None = None, skip: int = 0
     ) -> Iterator[EntryRow]:
         for row in self.entry_rows:
             if kind in (None, row.kind) and instance in (None, row.instance) and status in (None, row.status):
-                yield row
+                if skip <= 0:
+                    yield row
+                skip -= 1
 
     def status(self) -> StatusRow:
         gates = tuple(

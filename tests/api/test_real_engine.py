@@ -155,3 +155,37 @@ async def test_everything_can_be_looked_at(client: TestClient) -> None:
     assert (status["router_id"], status["ports"], status["instances"]) == ("10.0.0.1", 1, 1)
     assert (await client.get("/readyz")).status in (200, 503)
     assert (await client.get("/v1/routes?family=ipx")).status == 400
+
+
+async def test_entries_by_status_and_from_a_cursor_are_those_of_the_whole_list(
+    client: TestClient, engine: RealEngine
+) -> None:
+    ports = [
+        {
+            "name": f"tap{i}",
+            "instance": "red",
+            "interface": "tap0" if i == 0 else f"tap{i}",
+            "mac": f"02:00:00:00:00:{i:02x}",
+        }
+        for i in range(8)
+    ]
+    for i in range(1, 4):
+        engine.kernel.add_link(f"tap{i}")
+    engine.links_changed(engine.forwarding.take_presence(), 2.0)
+    await client.put("/v1/sources/agent", json={"instances": [RED], "ports": ports})
+    engine.kernel.fail(3, "No buffer space available")
+    await client.put("/v1/sources/agent", json={"instances": [{**RED, "mtu": 1400}], "ports": ports})
+    everything = list(engine.entries())
+    assert {row.status for row in everything} > {"done"}
+    for status in ("done", "pending", "error"):
+        expected = [row for row in everything if row.status == status]
+        assert sorted(map(repr, engine.entries(status=status))) == sorted(map(repr, expected))
+    for skip in range(len(everything) + 1):
+        assert list(engine.entries(skip=skip)) == everything[skip:]
+    rows: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await (await client.get(f"/v1/forwarding?limit=3&cursor={cursor}")).json()
+        rows += page["items"]
+        cursor = page["next"]
+    assert [row["key"] for row in rows] == [row.key for row in everything]

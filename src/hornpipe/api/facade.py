@@ -7,7 +7,7 @@ answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from hornpipe.engine.rows import EntryRow, EventRow, InstanceRow, PeerRow, PortRow, RouteRow, StatusRow
@@ -49,14 +49,22 @@ class ApiEngine(Protocol):
     def ports(self) -> Sequence[PortRow]: ...
     def port(self, source: str, name: str) -> PortRow | None: ...
     def routes(
-        self, family: str | None = None, peer: str | None = None, instance: str | None = None
+        self,
+        family: str | None = None,
+        peer: str | None = None,
+        instance: str | None = None,
+        where: Callable[[int, bytes], bool] | None = None,
     ) -> Iterable[RouteRow]:
-        """Lazily: a caller that wants a page stops early. Not to be held across a change."""
+        """Lazily: a caller that wants a page stops early. Not to be held across a change. `where` is asked of the
+        family's number and the key before a row is made."""
         ...
 
     def entries(
-        self, kind: str | None = None, instance: str | None = None, status: str | None = None
-    ) -> Iterable[EntryRow]: ...
+        self, kind: str | None = None, instance: str | None = None, status: str | None = None, skip: int = 0
+    ) -> Iterable[EntryRow]:
+        """`skip`: pass over so many."""
+        ...
+
     def status(self) -> StatusRow: ...
     def events(self, since: int = 0) -> Sequence[EventRow]:
         """Those with a higher sequence than `since` that are still kept."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Literal
 
 import msgspec
 
 from hornpipe.api.operation import Call, Page
-from hornpipe.api.routes import LIMIT, Cursor, Limit, page
+from hornpipe.api.routes import LIMIT, Cursor, Limit
 
 
 class EntryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,5 +23,7 @@ class EntryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def list_entries(call: Call) -> Page:
     query: EntryQuery = call.query
-    rows = call.context.engine.entries(kind=query.kind, instance=query.instance, status=query.status)
-    return page(rows, query.limit, query.cursor)
+    first = int(query.cursor or 0)
+    rows = call.context.engine.entries(query.kind, query.instance, query.status, first)
+    items: list[object] = list(islice(rows, query.limit + 1))
+    return Page(items=items[: query.limit], next=str(first + query.limit) if len(items) > query.limit else None)

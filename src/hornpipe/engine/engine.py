@@ -245,22 +245,26 @@ class Engine:
         return views.port_row(self.edge, self.forwarding, port) if port in self.edge.desired.ports else None
 
     def routes(
-        self, family: str | None = None, peer: str | None = None, instance: str | None = None
+        self,
+        family: str | None = None,
+        peer: str | None = None,
+        instance: str | None = None,
+        where: Callable[[int, bytes], bool] | None = None,
     ) -> Iterable[RouteRow]:
-        """Lazily; not to be held across a change."""
+        """Lazily; not to be held across a change. `where` is asked of (family, key) before a row is made."""
         chosen = self.edge.instance(instance) if instance is not None else None
         if instance is not None and chosen is None:
             return ()
-        return self._routes.rows(family, peer, chosen)
+        return self._routes.rows(family, peer, chosen, where)
 
     def _importers(self, path: Path) -> list[Instance]:
         return self.edge.importers(path)
 
     def entries(
-        self, kind: str | None = None, instance: str | None = None, status: str | None = None
+        self, kind: str | None = None, instance: str | None = None, status: str | None = None, skip: int = 0
     ) -> Iterable[EntryRow]:
         chosen = self.edge.instance(instance) if instance is not None else None
-        return views.entry_rows(self.forwarding, kind, chosen.key if chosen is not None else instance, status)
+        return views.entry_rows(self.forwarding, kind, chosen.key if chosen is not None else instance, status, skip)
 
     def status(self) -> StatusRow:
         return status_row(

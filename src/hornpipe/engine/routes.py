@@ -34,9 +34,18 @@ class RouteRows:
         self.importers = importers
         self.vtep = vtep
 
-    def rows(self, family: str | None, peer: str | None, instance: Instance | None) -> Iterator[RouteRow]:
+    def rows(
+        self,
+        family: str | None,
+        peer: str | None,
+        instance: Instance | None,
+        where: Callable[[int, bytes], bool] | None = None,
+    ) -> Iterator[RouteRow]:
+        """`where` narrows by (family, key) before anything is made of a route: a row costs a hundred times that."""
         for number in self._families(family):
             for key, paths in self.rib.routes(number):
+                if where is not None and not where(number, key):
+                    continue
                 for path in paths:
                     if peer is not None and path.source.name != peer:
                         continue

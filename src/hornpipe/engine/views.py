@@ -202,16 +202,15 @@ def endpoint_rows(instance: Instance, station: Station) -> Iterator[EndpointRow]
 
 
 def entry_rows(
-    forwarding: Forwarding, kind: str | None, instance: str | None, status: str | None
+    forwarding: Forwarding, kind: str | None, instance: str | None, status: str | None, skip: int
 ) -> Iterator[EntryRow]:
-    for row in listing(forwarding, kind, instance):
-        if status is None or row.status == status:
-            yield EntryRow(
-                kind=row.kind,  # type: ignore[arg-type]
-                instance=row.instance,
-                device=row.device,
-                key=row.key,
-                value=row.value,
-                status=row.status,  # type: ignore[arg-type]
-                reason=row.reason,
-            )
+    for row in listing(forwarding, kind, instance, status, skip):
+        yield EntryRow(
+            kind=row.kind,  # type: ignore[arg-type]
+            instance=row.instance,
+            device=row.device,
+            key=row.key,
+            value=row.value,
+            status=row.status,  # type: ignore[arg-type]
+            reason=row.reason,
+        )

@@ -22,14 +22,43 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def listing(forwarding: Forwarding, kind: str | None = None, instance: str | None = None) -> Iterator[Listed]:
-    """Every entry wanted, the rare ones first."""
+def listing(
+    forwarding: Forwarding,
+    kind: str | None = None,
+    instance: str | None = None,
+    status: str | None = None,
+    skip: int = 0,
+) -> Iterator[Listed]:
+    """Every entry wanted, the rare ones first. What is `pending` or `error` is found without a walk over the tables.
+
+    `skip` passes over that many keys without making rows of them; a key that comes or goes meanwhile shifts the rest.
+    """
     for entry in forwarding.entries():
         if kind in (None, entry.kind) and instance in (None, entry.instance):
-            yield _rare(forwarding, entry)
+            if status not in (None, forwarding.entry_status(entry.key)[0]):
+                continue
+            if skip > 0:
+                skip -= 1
+            else:
+                yield _rare(forwarding, entry)
     for state in forwarding.tables():
         if kind in (None, state.kind) and instance in (None, state.instance):
-            yield from _bulk(forwarding, state)
+            keys = _keys(forwarding, state, status)
+            passed = min(skip, len(keys))
+            skip -= passed
+            yield from _bulk(forwarding, state, keys[passed:], status)
+
+
+def _keys(forwarding: Forwarding, state: TableState, status: str | None) -> list[bytes]:
+    """Those that can have this status."""
+    if status in (None, "done"):
+        return list(state.table.keys())
+    if not forwarding.adopted or state.ready is None:  # nothing of it can be written: all are pending
+        return list(state.table.keys()) if status == "pending" else []
+    if status == "error":
+        return list(state.errors)
+    flying = [list(chunk.adds) for batch in forwarding.flying() for chunk in batch.chunks if chunk.state is state]
+    return list(dict.fromkeys(key for keys in (list(state.dirty), list(state.waiting), *flying) for key in keys))
 
 
 def _rare(forwarding: Forwarding, entry: Entry) -> Listed:
@@ -46,12 +75,14 @@ def _rare(forwarding: Forwarding, entry: Entry) -> Listed:
     )
 
 
-def _bulk(forwarding: Forwarding, state: TableState) -> Iterator[Listed]:
-    for key in list(state.table.keys()):
+def _bulk(forwarding: Forwarding, state: TableState, keys: list[bytes], wanted: str | None) -> Iterator[Listed]:
+    for key in keys:
         value = state.table.wanted(key)
         if value is None:
             continue
         status, reason = forwarding.status(state.table, key)
+        if wanted not in (None, status):
+            continue
         yield Listed(
             kind=state.kind,
             instance=state.instance,
