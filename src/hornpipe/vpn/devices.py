@@ -150,8 +150,10 @@ class Devices:
         """A station came or went: its port, and the other side of the bridge if somebody claims it there."""
         if self._states:
             self._local.touch(mac)
-            if mac in self.instance.imported.macs:
+            claimed = self.instance.imported.addresses_of(mac)
+            if claimed is not None:
                 self._fdb.touch(mac)
+                self._neigh.touch_keys(claimed)
 
     def touch_ip(self, ip: bytes) -> None:
         if self._states and ip in self.instance.imported.ips:

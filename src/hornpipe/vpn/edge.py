@@ -7,6 +7,7 @@ instances with one VNI or a MAC at two ports. `run` is the only way routes come 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from math import inf
 from typing import Protocol
 
@@ -79,10 +80,8 @@ class Surroundings:
         self.revision = 0
         """Counts changes of what the intent keeps of this layer."""
         self.ports: dict[PortId, CheckedPort] = {}
-        self._best = routes.best
-
-    def best(self, key: bytes) -> Path | None:
-        return self._best(EVPN, key)
+        self.best: Callable[[bytes], Path | None] = partial(routes.best, EVPN)
+        """Best path of an E-VPN key."""
 
     @property
     def vtep(self) -> bytes:

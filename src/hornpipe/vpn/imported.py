@@ -131,6 +131,13 @@ class Imported:
 
     # ---- what is known of a MAC or an IP
 
+    def addresses_of(self, mac: bytes) -> dict[bytes, None] | None:
+        """The IPs that some route gives to the MAC; None if there is no route for the MAC at all."""
+        keys = self.macs.get(mac)
+        if keys is None:
+            return None
+        return {key[IP_AT:]: None for key in (keys if isinstance(keys, tuple) else (keys,)) if len(key) > IP_AT}
+
     def _remotes(self, keys: Keys | None) -> Iterator[tuple[bytes, Remote]]:
         for key in () if keys is None else keys if isinstance(keys, tuple) else (keys,):
             path = self.best(key)
@@ -151,6 +158,12 @@ class Imported:
         keys = self.ips.get(ip)
         if keys is None:
             return None
+        if isinstance(keys, bytes):
+            path = self.best(keys)
+            if path is None:
+                return None
+            remote = remote_of(path, self.own_vtep)
+            return (keys[MAC], remote) if remote.value(self.instance) is not None else None
         found = sorted(self._remotes(keys), key=lambda pair: (pair[1].claim.rank(), pair[0]))
         return (found[0][0][MAC], found[0][1]) if found else None
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from hornpipe.forwarding.table import FdbValue, NeighValue
 
+from hornpipe.vpn.remote import remote_of
+
 if TYPE_CHECKING:
     from hornpipe.vpn.instance import Instance
 
@@ -27,7 +29,12 @@ class FdbTable:
             station = of.stations.get(key)
             if station is not None and (station.here or station.gateway):
                 return None
-        remote = of.imported.station(key)
+        imported = of.imported
+        route = imported.macs.get(key)
+        if isinstance(route, bytes):  # one route, as nearly always: no ranking
+            path = imported.best(route)
+            return remote_of(path, imported.own_vtep).value(of) if path is not None else None
+        remote = imported.station(key)
         return remote.value(of) if remote is not None else None
 
     def keys(self) -> Iterable[bytes]:
@@ -55,9 +62,10 @@ class NeighTable:
         if found is None:
             return None
         mac, remote = found
-        station = of.stations.get(mac)
-        if station is not None and (station.here or station.gateway):
-            return None  # an address of a station that has come here; its old PE has not withdrawn yet
+        if of.stations:
+            station = of.stations.get(mac)
+            if station is not None and (station.here or station.gateway):
+                return None  # an address of a station that has come here; its old PE has not withdrawn yet
         return mac, remote.router
 
     def keys(self) -> Iterable[bytes]:
