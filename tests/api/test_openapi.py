@@ -70,7 +70,7 @@ def test_a_put_port_takes_an_instance_by_name_or_whole() -> None:
 
 def test_query_parameters_carry_their_bounds() -> None:
     rows = {row["name"]: row for row in DOCUMENT["paths"]["/v1/routes"]["get"]["parameters"]}
-    assert rows["limit"]["schema"]["maximum"] == 10000
+    assert rows["limit"]["schema"]["maximum"] == 2000
     assert rows["limit"]["description"] == "Rows in a page."
     assert rows["family"]["in"] == "query"
 
