@@ -1,9 +1,9 @@
 """/v1/routes: what the Loc-RIB holds, path by path, a page at a time.
 
 What can be told from a route's key (type, RD, MAC, address) is looked at there, before a row is made: a search through
-100 000 routes takes 80 ms of the loop, where rows of all would take four seconds. The cursor counts keys that matched, so
-the following page passes over them as cheaply. A listing taken while routes come and go may repeat or skip some, as any
-walk over a moving table.
+100 000 routes takes 80 ms of the loop, where rows of all would take four seconds. The cursor counts keys that matched,
+so the following page passes over them as cheaply. A listing taken while routes come and go may repeat or skip some, as
+any walk over a moving table.
 """
 
 from __future__ import annotations
