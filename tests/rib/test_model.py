@@ -238,5 +238,5 @@ def as_heard(held: Held) -> Heard:
 
 TestModel = Machine.TestCase
 TestModel.settings = settings(
-    max_examples=250, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
