@@ -123,6 +123,7 @@ async def measure(count: int) -> tuple[dict[str, tuple[float, float, float]], li
         "move": await bulk.run(count, move=1),
         "withdraw": await bulk.run(count, withdraw=True),
     }
+    await asyncio.sleep(1)  # the kernel is still shrinking its tables
     single = await bulk.single(200)
     await bulk.dataplane.flush()
     await bulk.dataplane.stop()

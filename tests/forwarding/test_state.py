@@ -399,6 +399,15 @@ def test_single_entries_deleted_by_others_come_back(world: World) -> None:
     assert world.kernel.snapshot() == before
 
 
+def test_a_permanent_entry_in_the_place_of_ours_is_removed_first(world: World) -> None:
+    before = world.kernel.snapshot()
+    world.kernel.occupy("hp-br100", "tap0", mac(1))
+    world.kernel.occupy("hp-br100", "hp-vx100", mac(9))
+    world.run()
+    assert world.kernel.snapshot() == before
+    assert world.forwarding.status(world.fdb, mac(1)) == ("done", "")
+
+
 def test_an_entry_changed_by_others_is_corrected(world: World) -> None:
     before = world.kernel.snapshot()
     world.kernel.replace_fdb("hp-vx100", mac(1), VTEP3)

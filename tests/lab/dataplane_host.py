@@ -81,16 +81,14 @@ class DataplaneHost:
     async def settle(self) -> None:
         """Until the driver has done what there is to do."""
         self.dataplane.pump(time.monotonic())
-        async with asyncio.timeout(20):
-            while not self.dataplane.idle:
-                await asyncio.sleep(0.001)
+        await self.until(lambda: self.dataplane.idle, limit=20, every=0.001)
 
-    async def until(self, condition: Callable[[], bool], limit: float = IN_TIME) -> float:
+    async def until(self, condition: Callable[[], bool], limit: float = IN_TIME, every: float = 0.02) -> float:
         """Seconds until the condition holds; fails after `limit`."""
         begun = time.monotonic()
         while not condition():
             assert time.monotonic() - begun < limit, "not in time"
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(every)
         return time.monotonic() - begun
 
 
@@ -117,9 +115,9 @@ def fdb_self(device: str = "hp-vx100") -> dict[str, list[str]]:
     """MAC -> VTEPs, of the device's own marked entries."""
     found: dict[str, list[str]] = {}
     for row in answer(f"bridge -j fdb show dev {device}"):
-        if "self" in row["flags"] and "dst" in row and {"extern_learn", "sticky"} & set(row["flags"]):
+        if "self" in row["flags"] and "dst" in row:
             found.setdefault(row["mac"], []).append(row["dst"])
-    return found
+    return {mac: sorted(vteps) for mac, vteps in found.items()}
 
 
 def fdb_master(bridge: str = "hp-br100") -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hornpipe.dataplane.linux.sock import widen
 from hornpipe.forwarding.entry import Bridge, Gateway, NetnsPort, Port, Vxlan
 from hornpipe.forwarding.table import flood_key
 from hornpipe.netlink.number import (
@@ -295,6 +296,7 @@ def events() -> Iterator[list[int]]:
     heard: list[int] = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as listener:
         listener.bind((0, 1 | 4))
+        widen(listener)
         listener.setblocking(False)
         yield heard
         with contextlib.suppress(BlockingIOError):
@@ -306,14 +308,14 @@ async def test_a_restart_is_silent() -> None:
     async with running(flush=False) as host:
         await populated(host)
         host.forwarding.set(NETNS)
-        host.forwarding.set(Gateway(bridge="hp-br100", instance="red", addresses=((ip(1), 24),), mac=mac(1)))
+        host.forwarding.set(Gateway(bridge="hp-br100", instance="red", addresses=((ip(1), 24),), mac=mac(99)))
         await host.settle()
     before = snapshot()
     with events() as heard:
         async with running() as host:
             await populated(host)
             host.forwarding.set(NETNS)
-            host.forwarding.set(Gateway(bridge="hp-br100", instance="red", addresses=((ip(1), 24),), mac=mac(1)))
+            host.forwarding.set(Gateway(bridge="hp-br100", instance="red", addresses=((ip(1), 24),), mac=mac(99)))
             await host.settle()
             host.forwarding.prune()
             await host.settle()
@@ -437,17 +439,23 @@ DAMAGE = {
 }
 
 
+def flags() -> dict[str, tuple[bool, bool]]:
+    """(learning, neigh_suppress) of the ports."""
+    found = devices()
+    ports = {name: found[name]["linkinfo"].get("info_slave_data", {}) for name in ("hp-vx100", TAP) if name in found}
+    return {name: (of.get("learning"), of.get("neigh_suppress")) for name, of in ports.items()}
+
+
+FLAGS = {"hp-vx100": (False, True), TAP: (False, False)}
+
+
 @pytest.mark.parametrize("damage", DAMAGE, ids=[name.replace(" ", "-") for name in DAMAGE])
 async def test_damage_is_repaired(damage: str) -> None:
     async with running() as host:
         await populated(host)
         assert snapshot() == COMPLETE
         sh(DAMAGE[damage])
-        await host.until(lambda: snapshot() == COMPLETE)
-        found = devices()
-        assert found["hp-vx100"]["linkinfo"]["info_slave_data"]["neigh_suppress"] is True
-        assert found["hp-vx100"]["linkinfo"]["info_slave_data"]["learning"] is False
-        assert found[TAP]["linkinfo"]["info_slave_data"]["learning"] is False
+        await host.until(lambda: snapshot() == COMPLETE and flags() == FLAGS)
 
 
 async def test_a_bulk_flush_is_noticed_though_no_event_tells() -> None:
@@ -458,6 +466,7 @@ async def test_a_bulk_flush_is_noticed_though_no_event_tells() -> None:
         for number in range(10, 3000):
             host.want(host.fdb, mac(number), (VTEP2, 0, False))
         await host.settle()
+        host.driver.mute(frozenset({devices()["hp-vx100"]["ifindex"]}))  # newer kernels do tell
         bulk_flush("hp-vx100")
         await host.until(lambda: len(fdb_self()) == 2994)
         assert host.dataplane.repairs >= 1
@@ -540,7 +549,7 @@ async def test_a_trunk_of_our_own_bridge_learns_and_the_other_ports_do_not() -> 
         await host.settle()
         frame_from(f"{TAP}p", mac(42))
         await host.until(lambda: ("hp-br100", TAP, mac(42), True) in host.core.macs)
-        assert [row[1] for row in host.core.macs] == [TAP]
+        assert {row[1] for row in host.core.macs} == {TAP}
 
 
 # ---- namespaces
@@ -657,9 +666,8 @@ async def test_the_watcher_hears_what_others_do_to_devices_of_no_concern_and_doe
     async with running() as host:
         await populated(host)
         with events() as heard:
-            sh(
-                "ip link add h4br0 type bridge; ip link set h4br0 up; ip neigh add 10.9.9.9 lladdr 02:00:00:00:00:01 dev h4br0"
-            )
+            sh("ip link add h4br0 type bridge; ip link set h4br0 up")
+            sh("ip neigh add 10.9.9.9 lladdr 02:00:00:00:00:01 dev h4br0")
             await asyncio.sleep(0.2)
             batches = host.dataplane.batches
         assert batches == host.dataplane.batches

@@ -39,6 +39,8 @@ class DummyKernel:
         self.flood: set[tuple[int, bytes]] = set()
         self.bridge_fdb: dict[tuple[int, bytes], tuple[int, bool]] = {}
         """(bridge, MAC) -> (port, written by us): the ``master`` entries."""
+        self.permanent: set[tuple[int, bytes]] = set()
+        """Those of the bridge entries that somebody made permanent."""
         self.neigh: dict[tuple[int, bytes], tuple[bytes, bool]] = {}
         self.namespaces: dict[str, set[str]] = {}
         """Network namespaces that exist -> the host ends of veth pairs into them."""
@@ -118,6 +120,7 @@ class DummyKernel:
 
     def _forget_bridge_fdb(self, key: tuple[int, bytes]) -> bool:
         found = self.bridge_fdb.pop(key, None)
+        self.permanent.discard(key)
         if found is not None and self.sink is not None:
             self.sink.bridge_fdb(key[0], found[0], key[1], False)
         return found is not None
@@ -176,6 +179,19 @@ class DummyKernel:
             if self.sink is not None:
                 self.sink.bridge_fdb(key[0], index, mac, True)
 
+    def occupy(self, bridge: str, port: str, mac: bytes) -> None:
+        """``bridge fdb replace MAC dev PORT master permanent``: no replacement moves it."""
+        key, index = (self.links[bridge].index, mac), self.links[port].index
+        self.bridge_fdb[key] = (index, False)
+        self.permanent.add(key)
+        if self.sink is not None:
+            self.sink.bridge_fdb(key[0], index, mac, True, True)
+
+    def _evict(self, mac: bytes, port: int) -> None:
+        for key in [key for key in self.permanent if key[1] == mac and self.bridge_fdb.get(key, (0,))[0] == port]:
+            self.permanent.discard(key)
+            self._forget_bridge_fdb(key)
+
     # ---- what the driver does
 
     def apply(self, batch: Batch) -> Results:
@@ -183,6 +199,8 @@ class DummyKernel:
         for entry in batch.puts:
             self._attempt(entry, self._put, results)
         for number, chunk in enumerate(batch.chunks):
+            for mac, port in chunk.evict.items():
+                self._evict(mac, port)
             for key, value in chunk.adds.items():
                 reason = self._failure() or self._add(chunk, key, value)
                 if reason:
@@ -304,6 +322,8 @@ class DummyKernel:
         if link is None:
             return "No such device"
         self.writes.append(("add", chunk.kind))
+        if chunk.kind in ("fdb", "local") and (link.master, key) in self.permanent:
+            return "Occupied"
         if chunk.kind == "fdb":
             self.fdb[(index, key)] = value
             self.bridge_fdb[(link.master, key)] = (index, True)

@@ -209,8 +209,8 @@ class Dataplane:
     def fdb(self, index: int, mac: bytes, vtep: bytes, vni: int, present: bool) -> None:
         self.forwarding.fdb_event(index, mac, vtep, vni, present)
 
-    def bridge_fdb(self, bridge: int, port: int, mac: bytes, present: bool) -> None:
-        self.forwarding.bridge_fdb_event(bridge, port, mac, present)
+    def bridge_fdb(self, bridge: int, port: int, mac: bytes, present: bool, permanent: bool = False) -> None:
+        self.forwarding.bridge_fdb_event(bridge, port, mac, present, permanent)
 
     def overrun(self) -> None:
         self._overrun = True

@@ -45,6 +45,7 @@ class Audit:
 
     def step(self) -> list[Probe]:
         """Called once a second, when nothing else is to do: touches a slice, returns what is to be read back."""
+        probes = self._probes()
         total = sum(len(state.table) for state in self._forwarding.tables())
         for _ in range(min(SLICE_MAX, max(SLICE_MIN, total // ROUND_SECONDS))):
             try:
@@ -57,8 +58,8 @@ class Audit:
                 break
             state.touch(key)
             if state.kind == "fdb":
-                self._canaries[(state, state.table.wanted(key))] = key
-        return self._probes()
+                self._canaries.setdefault((state, state.table.wanted(key)), key)
+        return probes
 
     def _keys(self) -> Iterator[tuple[TableState, bytes]]:
         for state in list(self._forwarding.tables()):
@@ -97,6 +98,8 @@ class Audit:
             for probe, entry in zip(probes, found, strict=True)
             if entry != tuple(probe.value[:2]) and probe.state.table.wanted(probe.key) == probe.value
         }
-        for state in damaged:
-            state.touch_all()
+        for device in {state.device for state in damaged}:
+            for state in self._forwarding.tables():
+                if state.device == device:
+                    state.touch_all()
         return len(damaged)

@@ -13,7 +13,7 @@ from hornpipe.forwarding.table import BulkKind
 class Chunk:
     """Bulk work on one table, all on one device: adds (or replaces) first, deletes later."""
 
-    __slots__ = ("adds", "deletes", "index", "state")
+    __slots__ = ("adds", "deletes", "evict", "index", "state")
 
     def __init__(self, state: TableState, index: int) -> None:
         self.state = state
@@ -23,6 +23,8 @@ class Chunk:
         """key -> value; for ``local`` the value is the port's ifindex."""
         self.deletes: dict[bytes, int] = {}
         """key -> ifindex of the port (``local``) or 0."""
+        self.evict: dict[bytes, int] = {}
+        """MAC -> port: permanent bridge entries that somebody put in the place of ours; they go before the adds."""
 
     @property
     def kind(self) -> BulkKind:

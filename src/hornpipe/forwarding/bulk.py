@@ -22,6 +22,7 @@ class TableState:
         "dirty",
         "dropped",
         "errors",
+        "evict",
         "held",
         "instance",
         "kind",
@@ -42,6 +43,8 @@ class TableState:
         self.dirty: dict[bytes, None] = {}
         self.deletes: dict[bytes, None] = {}
         self.errors: dict[bytes, str] = {}
+        self.evict: dict[bytes, int] = {}
+        """MAC -> port: permanent entries of others in the place of ours, which no replacement overcomes."""
         self.scanned: dict[bytes, Any] | None = None
         """Found in the kernel at start and not looked at yet: what matches is not written again."""
         self.ready: tuple[int, ...] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hornpipe.forwarding.batch import Batch, Results
-from hornpipe.forwarding.entry import Bridge, Entry, EntryKey, Gateway
+from hornpipe.forwarding.entry import Bridge, Entry, EntryKey, Gateway, NetnsPort
 from hornpipe.forwarding.link import Links
 from hornpipe.forwarding.verdict import verdict
 
@@ -22,6 +22,8 @@ class RareEntries:
         self.todo: dict[EntryKey, None] = {}
         self.removals: dict[EntryKey, Entry] = {}
         self.retry_at = 0.0
+        self._unseen: set[EntryKey] = set()
+        """Namespace ports that are new or changed: what is inside is not mirrored, so the driver has to look."""
         self._retired: list[Gateway] = []
         self._failed_removals: dict[EntryKey, Entry] = {}
         self._problems: dict[EntryKey, tuple[str, str]] = {}
@@ -47,6 +49,8 @@ class RareEntries:
             self.retire(entry, frozenset(old.addresses) - frozenset(entry.addresses))
         for name in (entry.name, bridge_of(entry)):
             self._users.setdefault(name, {})[key] = None
+        if isinstance(entry, NetnsPort):
+            self._unseen.add(key)
         self._problems.pop(key, None)
         self.todo[key] = None
         return True
@@ -56,6 +60,7 @@ class RareEntries:
         if entry is None:
             return None
         self._forget_users(entry)
+        self._unseen.discard(key)
         self.todo.pop(key, None)
         self._problems.pop(key, None)
         self._writes.pop(key, None)
@@ -95,6 +100,8 @@ class RareEntries:
         self.todo.clear()
         for entry in sorted(entries, key=lambda entry: entry.rank):
             what, reason = verdict(entry, self.links, coming)
+            if what == "done" and entry.key in self._unseen:
+                what = "apply"
             if what == "wait":
                 self._problem(entry.key, "pending", reason)
             elif what == "apply" and self._is_fought(entry.key, now):
@@ -104,6 +111,7 @@ class RareEntries:
                 if self._problems.pop(entry.key, None) is not None:
                     self._changed[entry.key] = None
                 if what == "apply":
+                    self._unseen.discard(entry.key)
                     batch.puts.append(entry)
                     if isinstance(entry, Bridge):
                         coming.add(entry.name)

@@ -260,29 +260,23 @@ class Forwarding:
 
     def neigh_event(self, index: int, ip: bytes, mac: bytes, intact: bool) -> None:
         """A neighbour is new or changed (`intact`: NOARP and extern_learn as we write it) or gone (empty MAC)."""
-        state = self.table_on(self.links.name_of(index), "neigh")
-        if state is not None:
-            self._compare(state, ip, (mac,) if intact else None)
+        self._compare("neigh", self.links.name_of(index), ip, (mac,) if intact else None)
 
     def fdb_event(self, index: int, mac: bytes, vtep: bytes, vni: int, present: bool) -> None:
         """A ``self`` entry of a VXLAN device is new, changed or gone."""
         name = self.links.name_of(index)
-        state = self.table_on(name, "fdb" if any(mac) else "flood")
-        if state is None:
-            return
-        if state.kind == "fdb":
-            self._compare(state, mac, (vtep, vni) if present else None)
+        if any(mac):
+            self._compare("fdb", name, mac, (vtep, vni) if present else None)
         elif not present:
-            self._compare(state, flood_key(vtep, vni), None)
+            self._compare("flood", name, flood_key(vtep, vni), None)
 
-    def _compare(self, state: TableState, key: bytes, found: tuple[object, ...] | None) -> None:
-        wanted = state.table.wanted(key)
-        if wanted is None:
-            if state.scanned and found is None:
-                state.scanned.pop(key, None)
-            elif state.scanned and key in state.scanned:
-                state.scanned[key] = None  # changed since the scan: to be written if it will be wanted
+    def _compare(self, kind: BulkKind, device: str, key: bytes, found: tuple[object, ...] | None) -> None:
+        state = self.table_on(device, kind)
+        wanted = state.table.wanted(key) if state is not None else None
+        if state is None or wanted is None:
+            self.bulk.doubt(kind, device, key)
         elif found is None or tuple(wanted[: len(found)]) != found:
+            self.bulk.doubt(kind, device, key)
             state.touch(key)
 
     def bridge_fdb_event(
@@ -290,6 +284,7 @@ class Forwarding:
     ) -> None:
         """A ``master`` entry is gone, or is there and not one that we wrote; `permanent`: nor one that was learnt."""
         bridge, port = self.links.name_of(bridge_index), self.links.name_of(port_index)
+        self.bulk.doubt("local", bridge, mac)
         if not present:
             self.learnt.gone(bridge, port, mac)
         elif not permanent and self.is_learning(bridge, port):
@@ -304,6 +299,7 @@ class Forwarding:
                 return
         for kind, device in self.rare.users_of(bridge):
             state = self.table_on(device, "fdb") if kind == "vxlan" else None
+            self.bulk.doubt("fdb", device, mac)
             if state is not None and state.table.wanted(mac) is not None:
                 self._put_back(state, mac, port_index if permanent else 0)
 

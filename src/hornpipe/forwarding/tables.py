@@ -78,6 +78,13 @@ class Tables:
                 self.active[state] = None
         self.scanned.clear()
 
+    def doubt(self, kind: BulkKind, device: str, key: bytes) -> None:
+        """An entry found at start was changed or deleted since: if it will be wanted, it is to be written."""
+        state = self.on_device(device, kind)
+        found = state.scanned if state is not None else self.scanned.get((kind, device))
+        if found and key in found:
+            found[key] = None
+
     # ---- readiness
 
     def device_changed(self, name: str) -> None:
@@ -104,6 +111,8 @@ class Tables:
             state.ready, state.reason = (link.index, link.master), ""
             if before != state.ready and not self.adopting:
                 state.touch_all()
+        if state.ready is None and state.scanned:
+            state.scanned = dict.fromkeys(state.scanned)  # a device that goes down loses its entries without a word
 
     def port_changed(self, bridge: str, port: str) -> None:
         local = self.on_device(bridge, "local")
@@ -125,6 +134,9 @@ class Tables:
             if adds:
                 chunk = Chunk(state, state.ready[0])
                 chunk.adds = adds if state.kind != "local" else self._on_ports(state, adds)
+                if state.evict:
+                    chunk.evict = {key: port for key, port in state.evict.items() if key in chunk.adds}
+                    state.evict.clear()
                 if chunk.adds:
                     batch.chunks.append(chunk)
             state.settle()

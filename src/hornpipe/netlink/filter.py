@@ -3,7 +3,7 @@
 The port number in an event's header does not help: FDB events carry none, whoever caused them. What tells is the mark:
 new entries with extern_learn (or sticky) are those that we write; a foreign change of ours loses the mark and is seen,
 one that keeps the mark is found by the audit. Disappearing entries are always reported, except, while we delete by the
-thousand, marked ones of the devices named.
+thousand, those of the devices named (marked or not: a neighbour loses its mark, and says so, before it goes).
 """
 
 from __future__ import annotations
@@ -11,12 +11,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection
 
-from hornpipe.netlink.number import NTF_EXT_LEARNED, NTF_STICKY, RTM_DELNEIGH, RTM_NEWNEIGH
+from hornpipe.netlink.number import (
+    NTF_EXT_LEARNED,
+    NTF_SELF,
+    NTF_STICKY,
+    NUD_PERMANENT,
+    RTM_DELNEIGH,
+    RTM_NEWNEIGH,
+)
 
 _LD_W_ABS, _LD_H_ABS, _LD_B_ABS = 0x20, 0x28, 0x30
 _JEQ, _JSET, _RET = 0x15, 0x45, 0x06
 _ACCEPT, _DROP = 0xFFFFFFFF, 0
-_TYPE_AT, _INDEX_AT, _FLAGS_AT = 4, 20, 26
+_TYPE_AT, _INDEX_AT, _STATE_AT, _FLAGS_AT = 4, 20, 24, 26
 """In struct nlmsghdr and, 16 bytes on, struct ndmsg."""
 MUTED_MAX = 200
 """Conditional jumps reach 255 instructions."""
@@ -28,19 +35,20 @@ def _instruction(code: int, operand: int, if_true: int = 0, if_false: int = 0) -
 
 
 def watch_filter(muted: Collection[int] = ()) -> bytes:
-    """Instructions (struct sock_filter) that drop marked new entries, and marked deleted ones of `muted` devices."""
+    """Instructions (struct sock_filter) that drop marked new entries, and all that is said of `muted` devices."""
     indexes = sorted(muted)[:MUTED_MAX]
     count = len(indexes)
     program = [
         _instruction(_LD_H_ABS, _TYPE_AT),
         _instruction(_JEQ, _swapped("=H", RTM_NEWNEIGH), 2, 0),
-        _instruction(_JEQ, _swapped("=H", RTM_DELNEIGH), 4, 0),
+        _instruction(_JEQ, _swapped("=H", RTM_DELNEIGH), 6, 0),
         _instruction(_RET, _ACCEPT),
         _instruction(_LD_B_ABS, _FLAGS_AT),
-        _instruction(_JSET, _MARKS, count + 5, 0),
-        _instruction(_RET, _ACCEPT),
-        _instruction(_LD_B_ABS, _FLAGS_AT),
-        _instruction(_JSET, _MARKS, 0, count + 1),
+        _instruction(_JSET, _MARKS, 0, 3),
+        _instruction(_JSET, NTF_SELF, count + 4, 0),
+        # A bridge entry that somebody makes permanent keeps the mark of the one whose place it takes.
+        _instruction(_LD_H_ABS, _STATE_AT),
+        _instruction(_JSET, _swapped("=H", NUD_PERMANENT), 0, count + 2),
         _instruction(_LD_W_ABS, _INDEX_AT),
         *(_instruction(_JEQ, _swapped("=I", index), count - at, 0) for at, index in enumerate(indexes)),
         _instruction(_RET, _ACCEPT),

@@ -32,13 +32,16 @@ _GONE_ALREADY = frozenset((errno.ENOENT, errno.ENODEV))
 class PackedChunks:
     """The bulk part of a batch as messages, with what is needed to know which entry a refusal is about."""
 
-    __slots__ = ("_first", "_owners", "_packed")
+    __slots__ = ("_evict", "_first", "_owners", "_packed")
 
     def __init__(self, batch: Batch, first: int) -> None:
         self._first = first
         self._packed: list[bytes] = []
         self._owners: list[tuple[int, int, Chunk, bool]] = []
         """(position of the first message, number of the chunk, chunk, deletes)"""
+        self._evict: list[bytes] = []
+        for chunk in batch.chunks:
+            self._evict += neigh.local_deletes(chunk.evict, 1 + len(self._evict))
         for number, chunk in enumerate(batch.chunks):
             if chunk.adds:
                 self._add(number, chunk, False, _ADDS[chunk.kind](chunk.index, chunk.adds, self._sequence()))
@@ -58,6 +61,8 @@ class PackedChunks:
 
     def execute(self, sock: RouteSocket, results: Results) -> None:
         """ENOENT on delete and EEXIST on add are success: what was asked for is the case."""
+        if self._evict:
+            sock.bulk(self._evict, 1)  # what is refused is no longer there
         refused = sock.bulk(self._packed, self._first)
         again: dict[int, list[bytes]] = {}
         for position, code, words in refused:

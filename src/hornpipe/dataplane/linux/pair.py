@@ -17,7 +17,6 @@ from hornpipe.netlink.number import (
     NLM_F_CREATE,
     NLM_F_REPLACE,
     RTM_DELADDR,
-    RTM_GETADDR,
     RTM_GETROUTE,
     RTM_NEWADDR,
     RTM_NEWLINK,
@@ -71,19 +70,13 @@ class Pairs:
 
     def _set_addresses(self, entry: NetnsPort, inside: RouteSocket, index: int) -> None:
         wanted = frozenset(entry.addresses)
-        held = {
-            (packed, length)
-            for data, start, end in inside.dump(RTM_GETADDR, address.address_dump())
-            for on, packed, length in (address.parse_address(data, start, end),)
-            if on == index
-        }
-        for packed, length in entry.addresses:
-            if (packed, length) not in held:
-                payload = address.new_address(index, packed, length)
-                inside.attempt(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, payload, errno.EEXIST)
+        # Deletes first: with the first address of a subnet the kernel drops its others too.
         for packed, length in self._given.get(entry.name, frozenset()) - wanted:
             payload = address.delete_address(index, packed, length)
             inside.attempt(RTM_DELADDR, 0, payload, errno.EADDRNOTAVAIL)
+        for packed, length in entry.addresses:
+            payload = address.new_address(index, packed, length)
+            inside.attempt(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, payload, errno.EEXIST)
         self._given[entry.name] = wanted
 
     def _set_routes(self, entry: NetnsPort, inside: RouteSocket, index: int) -> None:

@@ -64,10 +64,10 @@ def _scan_bridge(sock: RouteSocket, scan: Scan, names: dict[int, Link], ours: se
             continue
         port = names[entry.index].name
         if entry.index in ours:
-            if not entry.is_marked:
-                continue
+            # The device is marked and learns nothing, so what is on it is ours, also if somebody took the mark off.
             if not entry.is_self:
-                on_bridge.add((entry.index, entry.lladdr))
+                if not entry.is_permanent:
+                    on_bridge.add((entry.index, entry.lladdr))
             elif any(entry.lladdr):
                 on_device[(entry.index, entry.lladdr)] = (entry.dst, entry.vni, entry.is_sticky)
             else:

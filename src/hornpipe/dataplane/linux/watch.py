@@ -115,5 +115,6 @@ class Watcher:
             self._sink.neigh(entry.index, entry.dst, entry.lladdr if there else b"", intact)
         elif entry.is_self:
             self._sink.fdb(entry.index, entry.lladdr, entry.dst, entry.vni, present)
-        elif not entry.is_permanent:
-            self._sink.bridge_fdb(entry.master, entry.index, entry.lladdr, present)
+        else:
+            permanent = present and entry.is_permanent
+            self._sink.bridge_fdb(entry.master, entry.index, entry.lladdr, present, permanent)
