@@ -168,6 +168,15 @@ def test_a_new_session_may_move_the_deadline(room: Room) -> None:
     assert two.holds() == set()
 
 
+def test_a_flapping_peer_does_not_move_it_for_ever(room: Room) -> None:
+    one, two = pair(room)
+    for _ in range(4):
+        one.down(keep=60)
+        room.rib.source_up(one.source, (EVPN,), room.now, stale_until=room.now + 60)
+        room.pass_time(15)
+    assert two.holds() == set()
+
+
 def test_a_session_that_comes_and_falls_again(room: Room) -> None:
     """What it had not said again yet stays until its first deadline, what it had until the second."""
     one, two = pair(room)

@@ -69,6 +69,7 @@ class Neighbour:
         self.source.router_id = negotiated.remote_id
         self.source.remote_as = negotiated.remote_as
         self.source.internal = negotiated.internal
+        self.source.as4 = negotiated.as4
         self.end_of_rib = set()
         graceful = negotiated.graceful_restart
         self.graceful_families = frozenset(graceful.families) if graceful is not None else frozenset()

@@ -5,8 +5,8 @@ with an empty cache. What is announced again moves, route by route, to new paths
 End-of-RIB is what the peer did not announce again. No route carries a mark, and nothing is walked but the blocks.
 
 RFC 4724 section 4.2 wants paths that are already stale deleted when the next session ends too. They are kept here,
-until the time that was set when they became stale: a reflector that comes up and falls again must not take down
-forwarding that is still right, and the time bounds it as the rule intends.
+until the time that was set for them (a new session extends it once): a reflector that comes up and falls again must
+not take down forwarding that is still right, and the time bounds it as the rule intends.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ IDLE = 256
 class Kept:
     """What is left of a former session."""
 
-    __slots__ = ("blocks", "until")
+    __slots__ = ("blocks", "extended", "until")
 
     def __init__(self, blocks: dict[tuple[bytes, bytes], Block], until: float) -> None:
         self.blocks = blocks
         self.until = until
+        self.extended = False
+        """A new session has been given its time to say things again; the next one gets no more."""
 
 
 class Intake:
@@ -76,6 +78,13 @@ class Intake:
         for block in blocks.values():
             for path in list(block.paths.values()):
                 self.table.rerank(path)
+
+    def extend(self, until: float) -> None:
+        """A new session began: what is kept may stay until then. Only once, or a peer that flaps keeps it for ever."""
+        for kept in self.kept:
+            if not kept.extended:
+                kept.extended = True
+                kept.until = max(kept.until, until)
 
     def drop(self) -> None:
         """Forget every path."""

@@ -70,7 +70,7 @@ class Rib:
         self, source: Source, families: Collection[int], now: float, stale_until: float | None = None
     ) -> None:
         """A session is established for these families. Stale paths of others go now; those of these families are
-        replaced as routes arrive and go at End-of-RIB or at their deadline, which `stale_until` moves."""
+        replaced as routes arrive and go at End-of-RIB or at their deadline, which `stale_until` extends."""
         if source.families:
             self.source_down(source, None, now)
         source.families = frozenset(family for family in families if family in FAMILIES)
@@ -83,8 +83,7 @@ class Rib:
                 intake = source.intakes[family] = Intake(source, self._table(family))
             intake.end_of_rib = False
             if stale_until is not None:
-                for kept in intake.kept:
-                    kept.until = stale_until
+                intake.extend(stale_until)
 
     def source_down(
         self, source: Source, stale_until: float | None, now: float, families: Collection[int] | None = None
