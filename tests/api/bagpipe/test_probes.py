@@ -132,9 +132,7 @@ PROBES = (
     detach("ipvpn detach unknown ep", {**DETACH, "vpn_type": "ipvpn", "vpn_instance_id": "t2"}, 500, 400, "ipvpn"),
     detach("detach w/o vpn_type", without("vpn_type", DETACH), 400, 400, "API error: missing instance_type"),
     detach("detach w/o local_port", without("local_port", DETACH), 400, 400, "Missing parameter: 'local_port'"),
-    detach("detach ip different form (no plen)", {**DETACH, "ip_address": "10.5.0.1"}, 400, 400,
-           "API error: Inconsistent endpoint info: IP 10.5.0.1 already bound to a MAC address different from "
-           "02:00:00:00:00:01 ("),
+    detach("detach ip different form (no plen)", {**DETACH, "ip_address": "10.5.0.1"}, 400, 200),
     detach("detach ok", DETACH, 500, 200),
     detach("detach again", DETACH, 500, 200),
     detach("detach w/o ip (wildcard)", without("ip_address", DETACH), 500, 200),
@@ -173,5 +171,7 @@ def test_a_status_differs_only_for_a_reason(probe: Probe) -> None:
         assert probe.ours in (200, 400)
     elif probe.body is not None and isinstance(probe.body, dict) and probe.body.get("vpn_type") == "ipvpn":
         assert probe.ours == 400
+    elif "different form" in probe.what:
+        assert probe.ours == 200  # upstream compared text and could not find its own endpoint
     else:
         assert probe.ours == probe.upstream

@@ -30,7 +30,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     mac: str
     ip: str | None
-    """As the client wrote it, ``10.0.0.1/24``: a detach is matched with these very words. None: all of the MAC's."""
+    """As the client wrote it, ``10.0.0.1/24``; a detach is matched by the address alone. None: all of the MAC's."""
     interface: str
 
 

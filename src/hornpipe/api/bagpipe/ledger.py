@@ -16,6 +16,7 @@ import msgspec
 from hornpipe.api.bagpipe.body import Attachment, Endpoint, address_of
 from hornpipe.api.bagpipe.refusal import Refusal, api_error
 from hornpipe.api.facade import ApiEngine
+from hornpipe.net.ip import Address
 from hornpipe.vpn.spec import EndpointSpec, InstanceSpec, PortSpec, Refused, SourceSpec
 
 SOURCE = "bagpipe"
@@ -135,7 +136,7 @@ class Ledger:
 
     def detach(self, endpoint: Endpoint, now: float) -> None:
         ports = self._ports(endpoint.instance)
-        if endpoint in self._done:
+        if _plain(endpoint) in self._done:
             return
         if not ports:
             raise api_error(f"VPN {endpoint.instance} could not be found")
@@ -153,26 +154,31 @@ class Ledger:
                 self.engine.detach(SOURCE, port.name, now)
         except Refused as refused:
             raise explain(refused) from refused
-        self._done[endpoint] = None
+        self._done[_plain(endpoint)] = None
         while len(self._done) > REMEMBERED:
             self._done.popitem(last=False)
 
     def _remaining(self, endpoint: Endpoint, stations: Stations, ports: list[PortSpec]) -> tuple[str, ...]:
         """The MAC's addresses once this endpoint is gone; refuses an endpoint that is not attached."""
         addresses = stations.get(endpoint.mac)
-        if addresses is not None and (endpoint.ip is None or endpoint.ip in addresses):
-            return tuple(text for text in addresses if text != endpoint.ip) if endpoint.ip is not None else ()
         packed = address_of(endpoint.ip) if endpoint.ip is not None else None
+        if addresses is not None and (packed is None or packed in map(address_of, addresses)):
+            return tuple(text for text in addresses if address_of(text) != packed) if packed is not None else ()
         for port in ports:
             for mac, others in stations_of(port).items():
-                if packed is not None and packed in map(address_of, others):
-                    raise _other_mac(endpoint, mac, next(text for text in others if address_of(text) == packed))
+                if mac != endpoint.mac and packed is not None and packed in map(address_of, others):
+                    raise _other_mac(endpoint, mac)
         raise api_error(f"Endpoint {(endpoint.mac, endpoint.ip)} not plugged yet, can't unplug")
 
 
-def _other_mac(endpoint: Endpoint, mac: str, written: str = "") -> Refusal:
-    hint = f", attached as {written}" if written else ""
+def _other_mac(endpoint: Endpoint, mac: str) -> Refusal:
     return api_error(
         f"Inconsistent endpoint info: IP {endpoint.ip} already bound to a MAC address different from {endpoint.mac} "
-        f"({mac}{hint})"
+        f"({mac})"
     )
+
+
+def _plain(endpoint: Endpoint) -> Endpoint:
+    """An address names the same endpoint however it is written: ``10.5.0.1`` detaches what came as ``10.5.0.1/24``."""
+    packed = address_of(endpoint.ip) if endpoint.ip is not None else None
+    return endpoint if packed is None else msgspec.structs.replace(endpoint, ip=str(Address(packed)))
