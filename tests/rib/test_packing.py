@@ -7,6 +7,7 @@ import pytest
 from hornpipe.bgp.family import VPNV4
 from hornpipe.bgp.update import end_of_rib, parse
 from hornpipe.rib.packing import CHUNK
+from hornpipe.rib.table import SPARE_AUDIENCES
 from tests.rib.room import EVPN, IPV4_UNICAST, Room, mac, target, vni
 
 
@@ -325,3 +326,11 @@ def test_peer_down_leaves_nothing_behind(room: Room) -> None:
     one.announce(mac(2), targets=(target(1),))
     assert two.peer not in room.rib.ready_peers
     assert room.rib.take_updates(two.peer, 9) == []
+
+
+def test_audiences_nobody_uses_do_not_pile_up(room: Room) -> None:
+    one, two = room.session(1), room.session(2)
+    for number in range(SPARE_AUDIENCES + 50):
+        one.announce(mac(1), targets=(target(number),))
+    assert len(room.rib.tables[EVPN].audiences) <= SPARE_AUDIENCES + 3
+    assert two.held(mac(1)).attributes.route_targets == (target(SPARE_AUDIENCES + 49),)

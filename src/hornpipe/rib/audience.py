@@ -1,8 +1,8 @@
 """Who is to hear of a path: the importers and the peers, worked out once for all blocks alike.
 
 The answer depends on the source, the route targets and the well-known communities, so blocks that agree in these share
-one `Audience`. Peers that come and go, memberships and imports that change make it invalid, after the keys they concern
-were marked; the next route that needs it works it out again.
+one `Audience`. Peers join and leave it; memberships and imports that change make it invalid, after the keys they
+concern were marked, and the next route that needs it works it out again.
 """
 
 from __future__ import annotations

@@ -319,11 +319,9 @@ class Rib:
 
     def _open(self, peer: Peer, table: Table) -> None:
         outlet = peer.outlets[table.family] = Outlet(peer, table)
-        table.outlets[outlet] = None
+        table.join(outlet)
         if outlet.constrained:
             return
-        table.outlets_wide[outlet] = None
-        table.invalidate()
         for path in self._visible(outlet):
             outlet.dirty.update(dict.fromkeys(table.best_keys(path)))
 
@@ -339,12 +337,7 @@ class Rib:
         self.ready_peers.discard(peer)
         self._waiting.pop(peer, None)
         for outlet in peer.outlets.values():
-            table = outlet.table
-            del table.outlets[outlet]
-            table.outlets_wide.pop(outlet, None)
-            for target in peer.membership.exact:
-                table.unsubscribe(outlet, target)
-            table.invalidate()
+            outlet.table.quit(outlet)
         peer.outlets = {}
 
     def refresh(self, peer: Peer, family: int) -> None:

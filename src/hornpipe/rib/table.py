@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MADE_BYTES: Final = 1_000_000
 """Messages remembered for other peers, about two chunks of `packing`; all are dropped when there are more."""
 
+SPARE_AUDIENCES: Final = 1000
+"""Audiences of blocks that are gone, kept before all are dropped and worked out again."""
+
 
 class Table:
     __slots__ = (
@@ -109,6 +112,8 @@ class Table:
         share = (block.source, block.targets, block.scope)
         audience = self.audiences.get(share)
         if audience is None:
+            if len(self.audiences) > 2 * len(self.blocks) + SPARE_AUDIENCES:
+                self.invalidate()
             audience = self.audiences[share] = self._work_out(block)
             for target in block.targets:
                 self.audiences_by_target.setdefault(target, {})[share] = None
@@ -123,15 +128,36 @@ class Table:
             asked.update(self.outlets_by_target.get(target, {}))
         outlets: dict[Outlet, None] = {}
         for outlet in asked:
-            if not permits(outlet, block.source, block.scope, self.reflector):
-                continue
-            if outlet.constrained and not outlet.peer.membership.matches(block.targets):
-                continue
-            outlets[outlet] = None
+            if self._hears(outlet, block.source, block.targets, block.scope):
+                outlets[outlet] = None
         return Audience(tuple(importers), outlets)
 
+    def _hears(self, outlet: Outlet, source: Source, targets: tuple[bytes, ...], scope: Scope) -> bool:
+        if not permits(outlet, source, scope, self.reflector):
+            return False
+        return not outlet.constrained or outlet.peer.membership.matches(targets)
+
+    def join(self, outlet: Outlet) -> None:
+        """A peer came; one that is constrained hears nothing yet."""
+        self.outlets[outlet] = None
+        if outlet.constrained:
+            return
+        self.outlets_wide[outlet] = None
+        for (source, targets, scope), audience in self.audiences.items():
+            if self._hears(outlet, source, targets, scope):
+                audience.outlets[outlet] = None
+
+    def quit(self, outlet: Outlet) -> None:
+        """A peer went."""
+        del self.outlets[outlet]
+        self.outlets_wide.pop(outlet, None)
+        for target in outlet.peer.membership.exact:
+            self.unsubscribe(outlet, target)
+        for audience in self.audiences.values():
+            audience.outlets.pop(outlet, None)
+
     def invalidate(self) -> None:
-        """After a peer came or went, or a membership changed that is no whole route target."""
+        """After a membership changed that is no whole route target, and to be rid of those nobody uses any more."""
         for audience in self.audiences.values():
             audience.valid = False
         self.audiences.clear()
