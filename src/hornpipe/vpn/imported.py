@@ -173,5 +173,6 @@ class Imported:
         return min(found, key=_rank, default=None)
 
 
-def _rank(remote: Remote) -> tuple[bool, int, int, bytes]:
-    return remote.claim.rank()
+def _rank(remote: Remote) -> tuple[tuple[bool, int, int, bytes], int]:
+    """RFC 7432 section 15; the VNI only so that the order of arrival never decides."""
+    return remote.claim.rank(), remote.vni

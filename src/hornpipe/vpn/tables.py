@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from hornpipe.forwarding.table import FdbValue, NeighValue
-
 from hornpipe.vpn.remote import remote_of
 
 if TYPE_CHECKING:
