@@ -29,6 +29,15 @@ CLIENT = """\
     connect-retry = 1
     idle-hold-time-after-reset = 1
 """
+RESTART = """\
+  [neighbors.graceful-restart.config]
+    enabled = true
+    restart-time = 120
+"""
+RESTART_FAMILY = """\
+    [neighbors.afi-safis.mp-graceful-restart.config]
+      enabled = true
+"""
 FAMILY = """\
   [[neighbors.afi-safis]]
     [neighbors.afi-safis.config]
@@ -37,12 +46,19 @@ FAMILY = """\
 
 
 def configuration(
-    router_id: str, clients: Sequence[str], asn: int = 64512, families: Sequence[str] = ("l2vpn-evpn",)
+    router_id: str,
+    clients: Sequence[str],
+    asn: int = 64512,
+    families: Sequence[str] = ("l2vpn-evpn",),
+    restart: bool = False,
 ) -> str:
+    """gobgpd.conf; `restart`: with graceful restart, which the classic recipe has not."""
     text = GLOBAL.format(asn=asn, router_id=router_id)
     for client in clients:
         text += CLIENT.format(asn=asn, router_id=router_id, client=client)
-        text += "".join(FAMILY.format(family=family) for family in families)
+        text += RESTART if restart else ""
+        for family in families:
+            text += FAMILY.format(family=family) + (RESTART_FAMILY if restart else "")
     return text
 
 
@@ -71,13 +87,6 @@ class Gobgp:
             neighbor["state"].get("neighbor_address") == peer and neighbor["state"].get("session_state") == 6
             for neighbor in self.ask("neighbor") or []
         )
-
-    def routes(self, family: str = "evpn") -> list[str]:
-        """The NLRIs in the global table, as GoBGP writes them."""
-        table = self.ask("global", "rib", "-a", family)
-        return [
-            path["nlri"].get("value", path["nlri"]) and key for key, paths in (table or {}).items() for path in paths
-        ]
 
     def text(self, family: str = "evpn") -> str:
         return self.host.run("gobgp", "global", "rib", "-a", family).stdout

@@ -28,8 +28,10 @@ class Reflector(Protocol):
 
 
 class GobgpReflector:
-    def __init__(self, host: Host, clients: Sequence[str]) -> None:
-        self._gobgp = gobgp.Gobgp(host, gobgp.configuration(RR, clients))
+    """As in the classic recipe; with `restart`, graceful restart on top."""
+
+    def __init__(self, host: Host, clients: Sequence[str], restart: bool = False) -> None:
+        self._gobgp = gobgp.Gobgp(host, gobgp.configuration(RR, clients, restart=restart))
 
     def kill(self) -> None:
         self._gobgp.process.kill()
@@ -111,8 +113,17 @@ class Workload(NamedTuple):
         (at or self.node).run("hornpipe", "attach", *words)
 
 
+def restarting_gobgp(host: Host, clients: Sequence[str]) -> Reflector:
+    return GobgpReflector(host, clients, restart=True)
+
+
+RESTART_HELPERS = {"gobgp with graceful restart": restarting_gobgp, "hornpipe": HornpipeReflector}
+"""Reflectors that keep a client's routes while it restarts (FRR 8.4 has no graceful restart for E-VPN)."""
+
+
 def make_reflector(site: Site, kind: str, clients: Sequence[str]) -> Reflector:
-    return REFLECTORS[kind](site.host("rr", f"{RR}/24"), clients)
+    made = {**REFLECTORS, **RESTART_HELPERS}[kind]
+    return made(site.host("rr", f"{RR}/24"), clients)
 
 
 def make_edges(site: Site, count: int, *peers: str, more: str = "") -> list[Node]:

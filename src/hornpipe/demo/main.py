@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -34,20 +33,18 @@ def missing() -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="hornpipe demo", description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--shell", action="store_true", help="a shell on h1 when all is built; leaving it ends the lab")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
     if packages := missing():
         print(f"hornpipe demo: apt-get install {' '.join(packages)}", file=sys.stderr)
         return 1
-    if not sandbox.inside():
-        # The directory is made out here, so that it can be removed whatever happens inside.
-        with tempfile.TemporaryDirectory(prefix="hornpipe-demo-") as directory:
-            os.environ["HORNPIPE_DEMO_DIR"] = directory
-            command = [sys.executable, "-m", "hornpipe.demo.main", *(argv if argv is not None else sys.argv[1:])]
-            status = sandbox.run(command)
+    if not arguments.inside:
+        command = [sys.executable, "-m", "hornpipe.demo.main", "--inside", *(["--shell"] if arguments.shell else [])]
+        status = sandbox.run(command)
         return status if status >= 0 else 128 - status
     signal.signal(signal.SIGTERM, _interrupt)
-    return demonstrate(Path(os.environ["HORNPIPE_DEMO_DIR"]), arguments.shell)
+    return demonstrate(Path("/run/demo"), arguments.shell)  # the sandbox's own /run: it goes with it
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -20,8 +20,17 @@ SCRIPTS = sysconfig.get_path("scripts")
 class Node:
     """One daemon. Two on one host need runtime directories of their own."""
 
-    def __init__(self, host: Host, configuration: str, *, runtime_dir: str = RUNTIME_DIR, suffix: str = "toml") -> None:
+    def __init__(
+        self,
+        host: Host,
+        configuration: str,
+        *,
+        runtime_dir: str = RUNTIME_DIR,
+        suffix: str = "toml",
+        netns: str | None = None,
+    ) -> None:
         self.host = host
+        self.netns = netns
         self.runtime_dir = runtime_dir
         self.file = f"{runtime_dir}.{suffix}"
         self.configure(configuration)
@@ -85,7 +94,7 @@ class Node:
     def run(self, command: str, *words: str, check: bool = True) -> str:
         """One of the installed commands (`hornpipe`, `bagpipe-rest-attach`, ...) on the host; what it prints."""
         env = {"HORNPIPE_RUNTIME_DIR": self.runtime_dir, "PATH": f"{SCRIPTS}:{os.environ['PATH']}"}
-        result = self.host.run(command, *words, env=env, check=check)
+        result = self.host.run(command, *words, netns=self.netns, env=env, check=check)
         return result.stdout
 
     def hornpipe(self, words: str) -> str:
