@@ -14,7 +14,7 @@ import click
 import pytest
 
 from hornpipe.cli import container
-from hornpipe.cli.main import command
+from hornpipe.cli.main import command, main
 from hornpipe.daemon import config
 from tests.api.serving import Serving
 from tests.cli.conftest import Ran
@@ -195,3 +195,11 @@ def test_commands_start_quickly(daemon: Serving) -> None:
     heavy = {"asyncio", "aiohttp", "msgspec", "subprocess", "urllib.request", "http.client", "logging", "argparse"}
     assert heavy & set(modules) == set()
     assert "hornpipe.cli.attach" not in modules
+
+
+@pytest.mark.parametrize("status", [0, 1, 130])
+def test_the_demonstrations_status_is_the_commands(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr("hornpipe.demo.main.main", lambda arguments: status)
+    with pytest.raises(SystemExit) as ended:
+        main(["demo"])
+    assert ended.value.code == status

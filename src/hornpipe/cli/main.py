@@ -76,8 +76,10 @@ def command() -> Words:
 def run(program: str, call: Callable[[], object]) -> int:
     """Calls, and turns what goes wrong into one line on standard error and an exit status."""
     try:
-        call()
+        status = call()
         sys.stdout.flush()
+        if isinstance(status, int):  # click turns Exit(1) into a returned 1 when it does not exit itself
+            return status
     except click.exceptions.NoArgsIsHelpError as error:
         error.show(sys.stdout)
     except click.exceptions.Exit as end:
