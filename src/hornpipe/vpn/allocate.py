@@ -163,5 +163,5 @@ class Identifiers:
         self._ids.release(row.id)
         self._rds.release(row.rd)
         if row.vni:
-            self._vnis.release(row.vni)
+            self._drop_vni(row.vni)
         self._forget_given(domain)

@@ -105,9 +105,7 @@ class Devices:
             self.forwarding.remove(("gateway", self.bridge))
 
     def port(self, port: PortId, checked: CheckedPort) -> None:
-        old = self.ports.get(port)
-        if old is not None and old.interface != checked.interface:
-            self.forwarding.remove(("port", old.interface))
+        """A port that changes its interface has been `unport`ed before, for the old one may be another port's now."""
         self.ports[port] = checked
         spec = checked.spec
         learn = spec.learn or bool(self.instance.domain.bridge)
@@ -137,8 +135,10 @@ class Devices:
                 )
             )
 
-    def unport(self, port: PortId) -> None:
-        self.forwarding.remove(("port", self.ports.pop(port).interface))
+    def unport(self, port: PortId, unless: str = "") -> None:
+        """The port leaves its interface, unless it is this one."""
+        if self.ports[port].interface != unless:
+            self.forwarding.remove(("port", self.ports.pop(port).interface))
 
     # ---- bulk entries
 

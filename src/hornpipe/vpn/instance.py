@@ -137,9 +137,9 @@ class Instance:
         left = [station for station in left if station.mac not in staying and (not station.learnt or checked is None)]
         for station in left:
             self._remove(station)
+        self.devices.unport(port, checked.interface if checked is not None else "")
         if checked is None:
             del self.attachments[port]
-            self.devices.unport(port)
         return {station.mac: station for station in left if not station.learnt}
 
     def retire(self, left: Iterable[Station]) -> None:
