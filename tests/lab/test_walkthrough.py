@@ -67,9 +67,9 @@ def test_classic(hosts: list[Node]) -> None:
     assert "response: 200" in rest_attach(two, line.format(n=2))
     until("ping", lambda: one.host.ping("12.11.11.2", netns="test2"))
     until("ping back", lambda: two.host.ping("12.11.11.1", netns="test2"))
-    instances = one.run("bagpipe-looking-glass", "vpns", "instances", "test2")
-    assert "64512:79" in instances
-    assert "12.11.11.2" in instances
+    instance = one.run("bagpipe-looking-glass", "vpns", "instances", "test2")
+    assert "64512:79" in instance
+    assert "12.11.11.2" in one.run("bagpipe-looking-glass", "vpns", "instances", "test2", "best_routes")
     # another VPN, same addresses
     other = line.replace("test2", "test3").replace(":79", ":80")
     rest_attach(one, other.format(n=1))

@@ -42,16 +42,8 @@ class Node:
 
     def start(self, wait: bool = True) -> Process:
         log = f"hornpiped{self.runtime_dir.replace('/', '-')}.log"
-        self.process = self.host.spawn(
-            sys.executable,
-            "-m",
-            "hornpipe.daemon.main",
-            "--config",
-            self.file,
-            "--runtime-dir",
-            self.runtime_dir,
-            log=log,
-        )
+        argv = [sys.executable, "-m", "hornpipe.daemon.main", "--config", self.file, "--runtime-dir", self.runtime_dir]
+        self.process = self.host.spawn(*argv, netns=self.netns, log=log)
         if wait:
             until(f"hornpiped of {self.host.name} answers", self._answers)
         return self.process

