@@ -94,8 +94,6 @@ class Story:
             f"attach --netns {workload.name} instance {workload.vpn} vni {vni} rt 64512:{vni} "
             f"mac {workload.mac} ip {workload.v4}/24 ip {workload.v6}/64 wait",
         )
-        # A new IPv6 address is not used until duplicate address detection has waited; the name is known to be free.
-        self.site[host].run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", netns=workload.name, check=False)
 
     def ping(self, source: Workload, address: str, limit: float = 10.0) -> bool:
         try:
