@@ -121,13 +121,11 @@ def _instance_state(instance: Instance, forwarding: Forwarding) -> tuple[str, st
 # ---- ports
 
 
-def port_row(
-    edge: Edge, forwarding: Forwarding, port: PortId, stations_by: dict[Attachment, list[Station]] | None = None
-) -> PortRow:
+def port_row(edge: Edge, forwarding: Forwarding, port: PortId) -> PortRow:
     checked = edge.desired.ports[port]
     instance = edge.instances[edge.desired.domain_of(port)]
     attachment = instance.attachments[port]
-    stations = stations_of(instance, attachment) if stations_by is None else stations_by.get(attachment, [])
+    stations = list(attachment.stations.values())
     state, reason = _port_state(instance, attachment, stations, forwarding.entry_status(("port", checked.interface)))
     return PortRow(
         name=checked.name,
@@ -144,16 +142,7 @@ def port_row(
 
 
 def port_rows(edge: Edge, forwarding: Forwarding) -> list[PortRow]:
-    """All ports; the stations are sorted to their ports once."""
-    found: dict[Attachment, list[Station]] = {}
-    for instance in edge.instances.values():
-        for station in instance.stations.values():
-            found.setdefault(station.attachment, []).append(station)
-    return [port_row(edge, forwarding, port, found) for port in sorted(edge.desired.ports)]
-
-
-def stations_of(instance: Instance, attachment: Attachment) -> list[Station]:
-    return [station for station in instance.stations.values() if station.attachment is attachment]
+    return [port_row(edge, forwarding, port) for port in sorted(edge.desired.ports)]
 
 
 def _port_state(

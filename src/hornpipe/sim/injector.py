@@ -9,7 +9,7 @@ from hornpipe.bgp.attr.block import decode
 from hornpipe.bgp.family import EVPN
 from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.bgp.session.config import PeerConfig
-from hornpipe.bgp.session.event import CloseConnection, Established, SessionDown
+from hornpipe.bgp.session.event import CloseConnection, Established, SessionDown, UpdateReceived
 from hornpipe.bgp.session.fsm import Session
 from hornpipe.bgp.update import end_of_rib, pack_reach, pack_unreach, parse
 
@@ -79,7 +79,8 @@ class Injector:
                 self.heard.pop((update.unreach_family, key), None)
         if update.reach:
             family = update.reach_family
-            attributes = decode(update.attributes, update.next_hop, internal=True, as4=True, family=family)
+            internal = self.config.internal
+            attributes = decode(update.attributes, update.next_hop, internal=internal, as4=True, family=family)
             for key, payload in FAMILIES[family].split(update.reach, []):
                 self.heard[(family, key)] = (payload, attributes)
 
@@ -93,6 +94,8 @@ class Injector:
                     mine = [route for (of, _), route in self.routes.items() if of == family]
                     end = [end_of_rib(family)] if self.sends_end else []
                     self.session.send(b"".join([*self._reach(family, mine), *end]), self._now)
+            elif isinstance(event, UpdateReceived):
+                self._update(event.body)
             elif isinstance(event, SessionDown):
                 self.established = False
                 self.downs.append(event.reason)

@@ -10,6 +10,7 @@ instance with every attach) but not differently. It lives while a source defines
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
@@ -52,10 +53,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, kw_only=True):
-    """What will differ. Domains: None is gone. Ports: out of their old domain first, then into the new one."""
+    """What will differ. Ports: out of their old domain first, then into the new one.
+
+    Definitions share their sets of ports with the present ones; only `commit` changes these.
+    """
 
     definitions: dict[str, Definition | None] = {}
     domains: dict[str, Domain | None] = {}
+    """None: gone."""
     renamed: dict[str, str] = {}
     """Old domain key -> new one, where the same broadcast domain goes on under other RTs."""
     leaving: dict[PortId, tuple[str, CheckedPort]] = {}
@@ -93,6 +98,8 @@ class Desired:
         old_ports = {
             name: self.ports[(source, name)] for name in change.drop | change.put.keys() if (source, name) in self.ports
         }
+        leaving = Counter(port.instance for port in old_ports.values())
+        entering = Counter(port.instance for port in change.put.values())
         names = {port.instance for port in change.put.values()} | {port.instance for port in old_ports.values()}
         for name in sorted(names | change.define.keys() | change.undefine):
             old = self.definitions.get(name)
@@ -110,10 +117,9 @@ class Desired:
                         "conflict",
                     )
                 holders[source] = new
-            ports = set(old.ports) if old else set()
-            ports -= {(source, port) for port in old_ports}
-            ports |= {(source, port.name) for port in change.put.values() if port.instance == name}
-            current = next(iter(holders.values()), old.current if old and ports else None)
+            ports = old.ports if old else set()
+            needed = len(ports) - leaving[name] + entering[name] > 0
+            current = next(iter(holders.values()), old.current if old and needed else None)
             plan.definitions[name] = Definition(current, holders, ports) if current is not None else None
         for name, port in change.put.items():
             if plan.definitions[port.instance] is None:
@@ -141,7 +147,7 @@ class Desired:
             before = self.definitions.get(name)
             if before is None or after is None or before.current.domain == after.current.domain:
                 continue
-            for other in before.ports & after.ports:
+            for other in before.ports:
                 if other not in plan.leaving:
                     leave(other)
                     plan.entering[other] = (after.current.domain, self.ports[other])
@@ -260,6 +266,7 @@ class Desired:
     def commit(self, plan: Plan) -> None:
         for port, (domain, checked) in plan.leaving.items():
             self._index(port, domain, checked, False)
+            self.definitions[checked.instance].ports.discard(port)
             del self.ports[port]
         for name, after in plan.definitions.items():
             before = self.definitions.pop(name, None)
@@ -276,6 +283,7 @@ class Desired:
                 self.domains[key] = after_domain
         for port, (key, checked) in plan.entering.items():
             self.ports[port] = checked
+            self.definitions[checked.instance].ports.add(port)
             self._index(port, key, checked, True)
 
     def _index(self, port: PortId, domain: str, checked: CheckedPort, add: bool) -> None:

@@ -213,6 +213,8 @@ class Edge:
             instance.start()
             self.around.routes.set_imports(number, EVPN, domain.import_rts)
             return
+        if (instance.domain, instance.rd, instance.vni) == (domain, rd, vni):
+            return
         imports, was = instance.domain.import_rts, instance.vni
         if (imports, was) != (domain.import_rts, vni):
             self._tokens += 1

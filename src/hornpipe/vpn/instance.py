@@ -121,7 +121,7 @@ class Instance:
                         station.sequence, station.held = restored
                 self.stations[endpoint.mac] = station
             if station.attachment is not attachment or moved:
-                station.attachment = attachment
+                station.move(attachment)
                 self.devices.touch_mac(station.mac)
             station.sticky, station.learnt = checked.spec.sticky, False
             self._readdress(station, endpoint.addresses)
@@ -133,8 +133,8 @@ class Instance:
         if attachment is None:
             return {}
         staying = {endpoint.mac for endpoint in checked.endpoints} if checked is not None else set()
-        left = [station for station in self.stations.values() if station.attachment is attachment]
-        left = [station for station in left if station.mac not in staying and (not station.learnt or checked is None)]
+        behind = list(attachment.stations.values())
+        left = [station for station in behind if station.mac not in staying and (not station.learnt or checked is None)]
         for station in left:
             self._remove(station)
         self.devices.unport(port, checked.interface if checked is not None else "")
@@ -161,7 +161,7 @@ class Instance:
                 self.around.notify("port.up", subject, f"interface {checked.interface} is there")
             else:
                 self.around.notify("port.pending", subject, f"waiting for interface {checked.interface}")
-        for station in [station for station in self.stations.values() if station.attachment is attachment]:
+        for station in list(attachment.stations.values()):
             if station.learnt and not up:
                 self._remove(station)
             else:
@@ -197,7 +197,7 @@ class Instance:
         if attachment is None:
             return
         if station is not None:
-            station.attachment = attachment  # moved between ports of this host: nothing changes outside
+            station.move(attachment)  # moved between ports of this host: nothing changes outside
             return
         station = self.stations[mac] = Station(mac, attachment)
         station.learnt = True
@@ -226,6 +226,7 @@ class Instance:
     def _remove(self, station: Station) -> None:
         if self.stations.get(station.mac) is station:
             del self.stations[station.mac]
+        station.leave()
         self.origin.withdraw(station)
         for address in station.addresses:
             if self.addresses.get(address) is station:

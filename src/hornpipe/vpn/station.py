@@ -8,7 +8,7 @@ from hornpipe.vpn.desired import PortId
 class Attachment:
     """A port in an instance, as far as it concerns the instance: its interface and whether that is there."""
 
-    __slots__ = ("interface", "port", "since", "up")
+    __slots__ = ("interface", "port", "since", "stations", "up")
 
     def __init__(self, port: PortId | None, interface: str, up: bool, since: float) -> None:
         self.port = port
@@ -16,6 +16,8 @@ class Attachment:
         self.interface = interface
         self.up = up
         self.since = since
+        self.stations: dict[bytes, Station] = {}
+        """Behind it, by MAC."""
 
 
 class Station:
@@ -38,6 +40,7 @@ class Station:
     def __init__(self, mac: bytes, attachment: Attachment, *, sticky: bool = False, gateway: bool = False) -> None:
         self.mac = mac
         self.attachment = attachment
+        attachment.stations[mac] = self
         self.addresses: tuple[bytes, ...] = ()
         self.sequence = 0
         """MAC mobility sequence we advertise; kept in the intent."""
@@ -61,3 +64,12 @@ class Station:
     @property
     def up(self) -> bool:
         return self.attachment.up
+
+    def move(self, attachment: Attachment) -> None:
+        """Behind another port of this host."""
+        self.leave()
+        self.attachment = attachment
+        attachment.stations[self.mac] = self
+
+    def leave(self) -> None:
+        self.attachment.stations.pop(self.mac, None)
