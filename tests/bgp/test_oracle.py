@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fuzz.targets import EVERY_ATTRIBUTE, EVPN_KEYS, EVPN_ROUTES, NLRI_KEYS, OPENS, SMALL, V4, V6
@@ -43,7 +44,8 @@ def announce(routes: list[tuple[bytes, bytes]], next_hop: bytes = V4, attributes
 
 def exabgp(message: bytes) -> dict[str, Any]:
     """The ``update`` object of ``exabgp decode``."""
-    command = [str(Path(sys.executable).with_name("exabgp")), "decode", "-f", "l2vpn evpn", message.hex()]
+    program = Path(msgspec.__file__).parents[4] / "bin/exabgp"  # of the environment the packages are in
+    command = [str(program), "decode", "-f", "l2vpn evpn", message.hex()]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
     decoded: dict[str, Any] = json.loads(line)["neighbor"]["message"]["update"]
