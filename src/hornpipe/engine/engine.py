@@ -204,7 +204,7 @@ class Engine:
     def run(self, now: float, budget: int = 2000) -> bool:
         """Carries changes through, about `budget` routes of them; True: there is more."""
         self._now = now
-        self.edge.connected(self._peers.connected_at)
+        self.edge.heard(self._peers.heard_by)
         more = self.edge.run(budget, now) >= budget
         self._startup.turned(now, more)
         self._peers.wake()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from math import inf
 
 from hornpipe.bgp.error import SessionReset
+from hornpipe.bgp.family import EVPN
 from hornpipe.bgp.notification import (
     ADMINISTRATIVE_RESET,
     ADMINISTRATIVE_SHUTDOWN,
@@ -35,6 +36,10 @@ from hornpipe.net.ip import Address
 from hornpipe.net.prefix import Prefix
 from hornpipe.rib.rib import Rib
 
+FIRST_WORDS = 1.0
+"""Seconds in which a new session has said what it knows, if it does not say so itself by End-of-RIB."""
+DIGESTION = 0.2
+"""Seconds until what came before an End-of-RIB has been carried through to the instances."""
 MESSAGE = 4096
 """A budget of bytes is turned into one of messages by the usual limit; short messages make it fewer bytes."""
 
@@ -55,8 +60,8 @@ class Peers:
         self.on_end_of_rib = on_end_of_rib
         self.by_address: dict[str, Neighbour] = {}
         self.ready: set[int] = set()
-        self.connected_at = inf if settings.peers else -inf
-        """Since when at least one peer is established; -inf if none is configured."""
+        self.heard_by = inf if settings.peers else -inf
+        """When what the peers had to say is known; inf: no peer is established, -inf: none is configured."""
         self.restarting = False
         self.running = False
         self._connections: dict[int, tuple[Neighbour, Session, int]] = {}
@@ -121,7 +126,7 @@ class Peers:
             changed.append(f"peer {neighbour.name}")
             self._remove(neighbour, now)
         if not settings.peers:
-            self.connected_at = -inf
+            self.heard_by = -inf
         return changed
 
     def _remove(self, neighbour: Neighbour, now: float) -> None:
@@ -321,6 +326,8 @@ class Peers:
             rib.update(source, parsed, neighbour.now)
             if parsed.end_of_rib:
                 neighbour.end_of_rib.add(parsed.end_of_rib)
+                if parsed.end_of_rib == EVPN:
+                    self.heard_by = min(self.heard_by, neighbour.now + DIGESTION)
                 self.on_end_of_rib(neighbour, parsed.end_of_rib)
 
         return update
@@ -370,8 +377,8 @@ class Peers:
                 if not negotiated.graceful_restart.families.get(family, False):
                     self.rib.drop_stale(neighbour.source, family)
         self.rib.peer_up(peer, now)
-        if self.connected_at == inf:
-            self.connected_at = now
+        if self.heard_by == inf:
+            self.heard_by = now + FIRST_WORDS
         self.notify("peer.up", neighbour.name, f"AS {negotiated.remote_as}, id {Address(negotiated.remote_id)}")
 
     def _down(self, neighbour: Neighbour, event: SessionDown, now: float) -> None:
@@ -379,7 +386,7 @@ class Peers:
             self.rib.peer_down(neighbour.peer)
         neighbour.peer = neighbour.conn = None
         if self.settings.peers and not any(other.established for other in self):
-            self.connected_at = inf
+            self.heard_by = inf
         until, families = self._kept(neighbour, event.graceful, now)
         self.rib.source_down(neighbour.source, until, now, families)
         self.notify("peer.down", neighbour.name, event.reason)

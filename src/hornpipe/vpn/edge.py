@@ -54,8 +54,10 @@ OVERHEAD = {4: 50, 16: 70}
 """Outer Ethernet, IP, UDP and VXLAN headers (RFC 7348 section 5), by length of the VTEP address."""
 
 
-HEARSAY = 2.0
-"""Seconds from a membership or a session until what others have to say about it has certainly been said."""
+HEARSAY = 0.3
+"""Seconds from a new membership (RFC 4684) until the peers have said what they know of it. A claim that is heard within
+that time may be older than ours; one that is heard later is an answer to ours. The longer this is, the longer a station
+that has just come cannot leave again without its first host outbidding the second."""
 
 
 class Surroundings:
@@ -75,8 +77,8 @@ class Surroundings:
         """The kernel has not been scanned: that an interface is there now says nothing new."""
         self.restoring = False
         """Stations that are attached now were here before: nobody has moved."""
-        self.connected_at = -inf
-        """Since when some peer's routes are known; -inf: there are no peers, inf: none is connected."""
+        self.heard_by = -inf
+        """When what the peers had to say at first is known; -inf: there are no peers, inf: none is connected."""
         self.revision = 0
         """Counts changes of what the intent keeps of this layer."""
         self.ports: dict[PortId, CheckedPort] = {}
@@ -117,7 +119,7 @@ class Surroundings:
         A new instance's routes only begin to arrive when the peers know what it imports (RFC 4684), a new session's
         when it is up.
         """
-        known = max(created, self.connected_at) + HEARSAY
+        known = max(created + HEARSAY, self.heard_by)
         return known if known > now else 0.0
 
     def learns(self, port: PortId) -> bool:
@@ -296,16 +298,16 @@ class Edge:
             instance.judge(station, now)
         return True
 
-    def connected(self, at: float) -> None:
-        """Some peer is connected since then (see `Surroundings.connected_at`)."""
-        if at == self.around.connected_at:
+    def heard(self, by: float) -> None:
+        """See `Surroundings.heard_by`."""
+        if by == self.around.heard_by:
             return
-        self.around.connected_at = at
-        if at < inf:
-            for instance in self.instances.values():
-                for station in instance.stations.values():
-                    if station.late_until == inf:
-                        station.late_until = at + HEARSAY
+        former, self.around.heard_by = self.around.heard_by, by
+        for instance in self.instances.values() if by < inf else ():
+            known = max(instance.created + HEARSAY, by)
+            for station in instance.stations.values():
+                if station.late_until == former:  # it waits for just this, not for the instance's membership
+                    station.late_until = known
 
     def settle(self, now: float) -> None:
         """The peers have said what they have."""
