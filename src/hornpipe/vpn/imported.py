@@ -25,6 +25,8 @@ MAC = slice(14, 20)
 """In a type 2 key: type, RD (8), Ethernet tag (4), MAC length, MAC (6), IP length, IP."""
 IP_AT = 21
 NO_TAG = b"\0\0\0\0"
+"""VLAN-based service (RFC 7432 section 6.1). A VLAN-aware bundle names the broadcast domain in the tag (6.3), by its
+VNI where that is global (RFC 8365 section 5.1.3): a tag that is our VNI means us too, any other is not ours."""
 
 
 def enter(index: dict[bytes, Keys], at: bytes, key: bytes) -> None:
@@ -71,6 +73,7 @@ class Imported:
     def take(self, keys: Iterable[bytes], touch_mac: dict[bytes, None], touch_ip: dict[bytes, None]) -> None:
         """Looks at keys whose best path changed; what is concerned is added to the two sets."""
         macs, ips, best, token = self.macs, self.ips, self.best, self.instance.token
+        tags = (NO_TAG, self.instance.vni.to_bytes(4, "big"))
         for key in keys:
             if key[0] != MAC_IP:
                 if key[0] == MULTICAST:
@@ -78,7 +81,7 @@ class Imported:
                 continue
             path = best(key)
             value = None
-            if path is not None and key[TAG] == NO_TAG:
+            if path is not None and key[TAG] in tags:
                 remote = path.value
                 if not isinstance(remote, Remote):
                     remote = remote_of(path, self.own_vtep)
@@ -105,7 +108,7 @@ class Imported:
     def _take_multicast(self, key: bytes) -> None:
         path = self.best(key)
         new = None
-        if path is not None and key[TAG] == NO_TAG:
+        if path is not None and key[TAG] in (NO_TAG, self.instance.vni.to_bytes(4, "big")):
             new = remote_of(path, self.own_vtep).flood(self.instance)
         old = self.multicast.pop(key, None)
         if new is not None:

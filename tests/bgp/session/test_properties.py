@@ -8,7 +8,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-import time
 from math import inf
 
 import pytest
@@ -230,22 +229,15 @@ def test_whatever_happens_the_session_stays_sound(steps: list[tuple[str, int, by
     assert (t.session.state, t.session.next_deadline()) == (State.IDLE, inf)
 
 
-@pytest.mark.parametrize("size", [1460, 65536])
-def test_updates_cost_little(size: int) -> None:
-    """100 000 tiny UPDATEs; 28 ms where this was written, the limit is the budget of the design."""
+@pytest.mark.parametrize("size", [1, 1460, 65536])
+def test_every_update_arrives_however_the_stream_is_cut(size: int) -> None:
     t = Transcript().established()
     count = itertools.count()
     t.session.on_update = lambda body: count.__next__() and None
-    stream = EMPTY_UPDATE * 100_000
-    parts = [stream[at : at + size] for at in range(0, len(stream), size)]
-    best = inf
-    for _ in range(3):
-        begin = time.perf_counter()
-        for part in parts:
-            t.session.receive(1, part, t.now)
-        best = min(best, time.perf_counter() - begin)
-    assert next(count) == 300_000
-    assert best < 0.15
+    stream = EMPTY_UPDATE * 1000
+    for at in range(0, len(stream), size):
+        t.session.receive(1, stream[at : at + size], t.now)
+    assert next(count) == 1000
 
 
 def test_established_event_names_the_connection() -> None:
