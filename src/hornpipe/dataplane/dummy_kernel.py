@@ -85,6 +85,7 @@ class DummyKernel:
         self._lose(self.bridge_fdb, link.index)
         self._lose(self.neigh, link.index)
         self.flood = {key for key in self.flood if key[0] != link.index}
+        self.permanent &= self.bridge_fdb.keys()
         self.addresses.pop(link.index, None)
         for hosts in self.namespaces.values():
             hosts.discard(name)
@@ -347,6 +348,7 @@ class DummyKernel:
                 self.fdb.pop((index, key), None)
             for where in [where for where, (on, _) in self.bridge_fdb.items() if where[1] == key and on == index]:
                 del self.bridge_fdb[where]
+                self.permanent.discard(where)
 
     # ---- reading
 
@@ -356,7 +358,7 @@ class DummyKernel:
         return [
             (indexes[bridge], names[port], mac)
             for (bridge, mac), (port, ours) in self.bridge_fdb.items()
-            if bridge in indexes and not ours
+            if bridge in indexes and not ours and (bridge, mac) not in self.permanent
         ]
 
     def scan(self) -> Scan:
@@ -381,6 +383,7 @@ class DummyKernel:
                 table("local", bridge)[mac] = names[port]
             elif ours and (port, mac) not in self.fdb:
                 table("fdb", port)[mac] = None
+        scan.permanent = [(names[key[0]], self.bridge_fdb[key][0], key[1]) for key in self.permanent]
         scan.learnt = self._learnt([link.name for link in self.links.values() if link.kind == "bridge"])
         return scan
 

@@ -82,11 +82,13 @@ class Results:
 class Scan:
     """The kernel as found at start, what is marked ours and what was learnt."""
 
-    __slots__ = ("addresses", "learnt", "links", "tables")
+    __slots__ = ("addresses", "learnt", "links", "permanent", "tables")
 
     def __init__(self) -> None:
         self.links: list[Link] = []
         self.addresses: list[tuple[int, InterfaceAddress]] = []
         self.tables: dict[tuple[BulkKind, str], dict[bytes, Any]] = {}
         """(kind, device) -> key -> value; a value of None: it is there but not as we would write it."""
+        self.permanent: list[tuple[str, int, bytes]] = []
+        """(bridge, ifindex of the port, MAC) of bridge entries that are permanent, the ports' own among them."""
         self.learnt: list[tuple[str, str, bytes]] = []

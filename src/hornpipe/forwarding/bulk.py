@@ -22,7 +22,6 @@ class TableState:
         "dirty",
         "dropped",
         "errors",
-        "evict",
         "held",
         "instance",
         "kind",
@@ -43,8 +42,6 @@ class TableState:
         self.dirty: dict[bytes, None] = {}
         self.deletes: dict[bytes, None] = {}
         self.errors: dict[bytes, str] = {}
-        self.evict: dict[bytes, int] = {}
-        """MAC -> port: permanent entries of others in the place of ours, which no replacement overcomes."""
         self.scanned: dict[bytes, Any] | None = None
         """Found in the kernel at start and not looked at yet: what matches is not written again."""
         self.ready: tuple[int, ...] | None = None
@@ -52,9 +49,9 @@ class TableState:
         self.reason = ""
         """Why the table cannot be written now."""
         self.held: dict[bytes, str] = {}
-        """``local`` only: the port each key is on, or waits for."""
-        self.waiting: dict[bytes, str] = {}
-        """``local`` only: keys whose port is not there yet, and why."""
+        """``local`` only: the port each key was written on."""
+        self.waiting: dict[bytes, tuple[str, str]] = {}
+        """``local`` only: keys whose port is not there yet: which port, and why."""
         self.by_port: dict[str, set[bytes]] = {}
         """``local`` only: keys by the port that they are or should be on."""
         self.dropped = False
@@ -104,34 +101,44 @@ class TableState:
                 deletes.pop(key, None)
             if scanned:
                 found = scanned.pop(key, None)
+                if found is not None and self.kind == "local":
+                    self.hold(key, found)  # also if it is to move: it may have to be deleted there
                 if found is not None and found == value:
-                    self.adopted(key, value)
+                    self.errors.pop(key, None)
                     continue
             adds[key] = value
         return adds, len(keys)
 
-    def adopted(self, key: bytes, value: Any) -> None:
-        if self.errors:
-            self.errors.pop(key, None)
-        if self.kind == "local":
-            self.hold(key, value)
-
     def hold(self, key: bytes, port: str) -> None:
-        """``local``: the key is, or is to be, on this port."""
+        """``local``: the key is written on this port."""
         self.release(key)
         self.held[key] = port
         self.by_port.setdefault(port, set()).add(key)
 
+    def wait(self, key: bytes, port: str, reason: str) -> None:
+        """``local``: the key is to be on a port that is not ready; until then it stays where it is held."""
+        self._stop_waiting(key)
+        self.waiting[key] = (port, reason)
+        self.by_port.setdefault(port, set()).add(key)
+
     def release(self, key: bytes) -> str:
         """``local``: forgets the key; returns the port that it was on."""
+        self._stop_waiting(key)
         port = self.held.pop(key, "")
+        self._leave(port, key)
+        return port
+
+    def _stop_waiting(self, key: bytes) -> None:
+        port, _ = self.waiting.pop(key, ("", ""))
+        if port and self.held.get(key) != port:
+            self._leave(port, key)
+
+    def _leave(self, port: str, key: bytes) -> None:
         keys = self.by_port.get(port)
         if keys is not None:
             keys.discard(key)
             if not keys:
                 del self.by_port[port]
-        self.waiting.pop(key, None)
-        return port
 
     def is_pending(self, key: bytes) -> bool:
         return key in self.dirty or key in self.deletes or key in self.waiting

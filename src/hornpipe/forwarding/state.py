@@ -114,7 +114,7 @@ class Forwarding:
         self.rare.take(batch, now)
         batch.strays, self._strays = self._strays, []
         batch.learn, self._to_learn = list(self._to_learn), {}
-        self.bulk.discard_deletes(entry.name for entry in batch.removals if self._takes_all(entry))
+        self.bulk.set_aside(entry.name for entry in batch.removals if self._takes_all(entry))
         budget = self.bulk.take_adds(batch, budget)
         if budget > 0:
             self.bulk.take_deletes(batch, budget)
@@ -157,6 +157,8 @@ class Forwarding:
             self._presence[link.name] = True
         for index, address in scan.addresses:
             self.links.addresses.setdefault(index, set()).add(address)
+        for bridge, port, mac in scan.permanent:
+            self._note_occupied(bridge, port, mac, True)
         self.bulk.start(scan.tables)
         for key in self.rare.wanted:
             self.rare.todo[key] = None
@@ -285,6 +287,7 @@ class Forwarding:
         """A ``master`` entry is gone, or is there and not one that we wrote; `permanent`: nor one that was learnt."""
         bridge, port = self.links.name_of(bridge_index), self.links.name_of(port_index)
         self.bulk.doubt("local", bridge, mac)
+        self._note_occupied(bridge, port_index, mac, present and permanent)
         if not present:
             self.learnt.gone(bridge, port, mac)
         elif not permanent and self.is_learning(bridge, port):
@@ -295,19 +298,21 @@ class Forwarding:
             wanted = local.table.wanted(mac)
             if wanted is not None:
                 if not present or wanted != port or permanent:
-                    self._put_back(local, mac, port_index if permanent else 0)
+                    local.touch(mac)
                 return
         for kind, device in self.rare.users_of(bridge):
             state = self.table_on(device, "fdb") if kind == "vxlan" else None
             self.bulk.doubt("fdb", device, mac)
             if state is not None and state.table.wanted(mac) is not None:
-                self._put_back(state, mac, port_index if permanent else 0)
+                state.touch(mac)
 
-    @staticmethod
-    def _put_back(state: TableState, mac: bytes, evict_from: int) -> None:
-        if evict_from:
-            state.evict[mac] = evict_from
-        state.touch(mac)
+    def _note_occupied(self, bridge: str, port_index: int, mac: bytes, occupied: bool) -> None:
+        """A port's own address is permanent too, and rightly so."""
+        link = self.links.by_index.get(port_index)
+        if occupied and link is not None and link.mac != mac:
+            self.bulk.occupied[(bridge, mac)] = port_index
+        elif self.bulk.occupied.get((bridge, mac)) == port_index:
+            del self.bulk.occupied[(bridge, mac)]
 
     # ---- MACs the kernel learnt
 
@@ -352,7 +357,7 @@ class Forwarding:
         if state.ready is None:
             return "pending", state.reason
         if state.is_pending(key) or self._is_flying(state, key):
-            return "pending", state.waiting.get(key, "")
+            return "pending", state.waiting.get(key, ("", ""))[1]
         if key in state.errors:
             return "error", state.errors[key]
         return "done", ""

@@ -20,8 +20,14 @@ class Tables:
         self.active: dict[TableState, None] = {}
         self.scanned: dict[tuple[BulkKind, str], dict[bytes, Any]] = {}
         """Found at start on devices for which there is no table yet."""
+        self.occupied: dict[tuple[str, bytes], int] = {}
+        """(bridge, MAC) -> port: permanent bridge entries of others, which no entry of ours overcomes by replacing."""
         self.adopting = True
         """Nothing is written yet, so a device that becomes ready makes nothing dirty."""
+        self._set_aside: dict[str, list[TableState]] = {}
+        """Dropped tables by their device, which is being removed."""
+        self._undeleted: dict[TableState, None] = {}
+        """Dropped tables with keys that could not be deleted."""
         self._on_device: dict[str, dict[BulkKind, TableState]] = {}
 
     def add(self, table: BulkTable) -> TableState:
@@ -43,11 +49,11 @@ class Tables:
         if not on_device:
             del self._on_device[state.device]
         state.dropped = True
-        state.dirty.clear()
         state.waiting.clear()
-        state.deletes.update(dict.fromkeys(table.keys()))
-        state.deletes.update(dict.fromkeys(state.held))
-        state.deletes.update(dict.fromkeys(state.scanned or ()))
+        # Besides what is wanted: what was to be deleted and was not yet, or failed; what was found at start.
+        for keys in (state.dirty, table.keys(), state.held, state.errors, state.scanned or ()):
+            state.deletes.update(dict.fromkeys(keys))
+        state.dirty.clear()
         if state.deletes:
             self.active[state] = None
         state.settle()
@@ -82,8 +88,12 @@ class Tables:
         """An entry found at start was changed or deleted since: if it will be wanted, it is to be written."""
         state = self.on_device(device, kind)
         found = state.scanned if state is not None else self.scanned.get((kind, device))
-        if found and key in found:
+        if not found or key not in found:
+            return
+        if kind != "local":
             found[key] = None
+        elif state is not None:
+            state.hold(key, found.pop(key))  # where it was is where it may have to be deleted
 
     # ---- readiness
 
@@ -111,7 +121,7 @@ class Tables:
             state.ready, state.reason = (link.index, link.master), ""
             if before != state.ready and not self.adopting:
                 state.touch_all()
-        if state.ready is None and state.scanned:
+        if state.ready is None and state.scanned and state.kind != "local":
             state.scanned = dict.fromkeys(state.scanned)  # a device that goes down loses its entries without a word
 
     def port_changed(self, bridge: str, port: str) -> None:
@@ -134,27 +144,33 @@ class Tables:
             if adds:
                 chunk = Chunk(state, state.ready[0])
                 chunk.adds = adds if state.kind != "local" else self._on_ports(state, adds)
-                if state.evict:
-                    chunk.evict = {key: port for key, port in state.evict.items() if key in chunk.adds}
-                    state.evict.clear()
+                if self.occupied and state.kind in ("fdb", "local"):
+                    chunk.evict = self._to_evict(state, chunk.adds)
                 if chunk.adds:
                     batch.chunks.append(chunk)
             state.settle()
         return budget
+
+    def _to_evict(self, state: TableState, macs: Iterable[bytes]) -> dict[bytes, int]:
+        """Those in the way of what is to be written."""
+        link = self.links.by_name[state.device]
+        bridge = state.device if state.kind == "local" else self.links.name_of(link.master)
+        found = {mac: self.occupied.pop((bridge, mac), 0) for mac in macs}
+        return {mac: port for mac, port in found.items() if port}
 
     def _on_ports(self, state: TableState, adds: dict[bytes, str]) -> dict[bytes, int]:
         """ifindexes for the ports' names; keys whose port is not there wait for it."""
         bridge = self.links.by_name[state.device].index
         found: dict[bytes, int] = {}
         for key, port in adds.items():
-            state.hold(key, port)
             link = self.links.by_name.get(port)
             if link is not None and link.master == bridge:
+                state.hold(key, port)
                 found[key] = link.index
             elif link is None:
-                state.waiting[key] = f"interface {port} does not exist"
+                state.wait(key, port, f"interface {port} does not exist")
             else:
-                state.waiting[key] = f"interface {port} is not in {state.device}"
+                state.wait(key, port, f"interface {port} is not in {state.device}")
         return found
 
     def take_deletes(self, batch: Batch, budget: int) -> None:
@@ -205,26 +221,43 @@ class Tables:
                     found[key] = link.index
         return found
 
-    def discard_deletes(self, devices: Iterable[str]) -> None:
-        """These devices go, and their entries with them."""
-        gone = set(devices)
-        for state in list(self.active):
-            if state.dropped and state.device in gone:
-                state.deletes.clear()
-                state.settle()
+    def set_aside(self, devices: Iterable[str]) -> None:
+        """These devices are to go, and their entries with them."""
+        going = set(devices)
+        for state in list(self.active) if going else ():
+            if state.dropped and state.device in going:
+                self._set_aside.setdefault(state.device, []).append(state)
+                del self.active[state]
+
+    def _devices_went(self, batch: Batch, results: Results) -> None:
+        for entry in batch.removals:
+            for state in self._set_aside.pop(entry.name, ()):
+                if entry.key in results.entries:
+                    self.active[state] = None  # the device stays for now, so its entries must go one by one
 
     def report(self, batch: Batch, results: Results) -> bool:
         """True if something failed."""
+        self._devices_went(batch, results)
         for chunk in batch.chunks:
             errors = chunk.state.errors
             if errors:
                 for key in chunk.adds:
                     errors.pop(key, None)
         for number, key, reason in results.errors:
-            batch.chunks[number].state.errors[key] = reason
+            chunk = batch.chunks[number]
+            state = chunk.state
+            state.errors[key] = reason
+            if state.kind == "local" and key in chunk.deletes:
+                state.hold(key, self.links.name_of(chunk.deletes[key]))  # where it still is
+            if state.dropped:
+                self._undeleted[state] = None
         return bool(results.errors)
 
     def retry(self) -> None:
         for state in self.states.values():
             for key in state.errors:
                 state.touch(key)
+        for state in self._undeleted:
+            state.deletes.update(dict.fromkeys(state.errors))
+            self.active[state] = None
+        self._undeleted.clear()

@@ -63,11 +63,14 @@ def _scan_bridge(sock: RouteSocket, scan: Scan, names: dict[int, Link], ours: se
         if entry.index not in names:
             continue
         port = names[entry.index].name
+        if entry.is_permanent and not entry.is_self:
+            if entry.master == bridge.index:
+                scan.permanent.append((bridge.name, entry.index, entry.lladdr))
+            continue
         if entry.index in ours:
             # The device is marked and learns nothing, so what is on it is ours, also if somebody took the mark off.
             if not entry.is_self:
-                if not entry.is_permanent:
-                    on_bridge.add((entry.index, entry.lladdr))
+                on_bridge.add((entry.index, entry.lladdr))
             elif any(entry.lladdr):
                 on_device[(entry.index, entry.lladdr)] = (entry.dst, entry.vni, entry.is_sticky)
             else:
