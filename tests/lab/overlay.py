@@ -136,14 +136,10 @@ def make_edges(site: Site, count: int, *peers: str, more: str = "") -> list[Node
 
 
 def make_workload(node: Node, name: str, number: int) -> Workload:
-    """A namespace on the node's host, attached, with duplicate address detection done with."""
+    """A namespace on the node's host, attached."""
     node.host.ip(f"netns add {name}")
     workload = Workload(name, node, number)
     workload.attach()
-    until(
-        f"{name} may use its IPv6 address",
-        lambda: "tentative" not in node.host.run("ip", "-6", "address", "show", "eth0", netns=name).stdout,
-    )
     return workload
 
 
