@@ -301,7 +301,8 @@ def events() -> Iterator[list[int]]:
         yield heard
         with contextlib.suppress(BlockingIOError):
             while data := listener.recv(65536):
-                heard.append(struct.unpack_from("=H", data, 4)[0])
+                if len(data) > 40:  # not the bare second event of an entry that older kernels send
+                    heard.append(struct.unpack_from("=H", data, 4)[0])
 
 
 async def test_a_restart_is_silent() -> None:
@@ -518,7 +519,7 @@ def frame_from(device: str, source: bytes) -> None:
 
 
 async def test_macs_on_an_existing_bridge_are_learnt_moved_and_aged() -> None:
-    sh(f"ip link add h4br0 type bridge ageing_time 100; ip link set h4br0 up; ip link set {TAP} master h4br0 up")
+    sh(f"ip link add h4br0 type bridge; ip link set h4br0 up; ip link set {TAP} master h4br0 up")
     await asyncio.sleep(0.1)
     frame_from(f"{TAP}p", mac(41))
     async with running() as host:
@@ -539,8 +540,12 @@ async def test_macs_on_an_existing_bridge_are_learnt_moved_and_aged() -> None:
         assert fdb_self() == {}
         sh(f"bridge fdb del {text(mac(42))} dev {TAP} master")
         await host.until(lambda: ("h4br0", TAP, mac(42), False) in host.core.macs)
+        sh("ip link set h4br0 type bridge ageing_time 100")
+        await host.until(lambda: ("h4br0", TAP, mac(41), False) in host.core.macs, limit=20)
+        frame_from(f"{TAP}p", mac(44))
+        await host.until(lambda: ("h4br0", TAP, mac(44), True) in host.core.macs)
         sh(f"ip link set {TAP} nomaster")
-        await host.until(lambda: ("h4br0", TAP, mac(43), False) in host.core.macs)
+        await host.until(lambda: ("h4br0", TAP, mac(44), False) in host.core.macs)
 
 
 async def test_a_trunk_of_our_own_bridge_learns_and_the_other_ports_do_not() -> None:

@@ -36,7 +36,7 @@ def accepted(program: bytes, packet: bytes) -> bool:
 
 
 def neighbour(kind: int, index: int, flags: int, state: int = REACHABLE, family: int = BRIDGE) -> bytes:
-    return message(kind, 0, 0, struct.pack("=BBHiHBB", family, 0, 0, index, state, flags, 0) + bytes(12))
+    return message(kind, 0, 0, struct.pack("=BBHiHBB", family, 0, 0, index, state, flags, 0) + bytes(20))
 
 
 CASES = [
@@ -52,6 +52,12 @@ CASES = [
     ("an entry gone", neighbour(RTM_DELNEIGH, 5, SELF | EXT_LEARNED), True, False),
     ("an entry gone elsewhere", neighbour(RTM_DELNEIGH, 9, SELF | EXT_LEARNED), True, True),
     ("a neighbour gone", neighbour(RTM_DELNEIGH, 6, 0, 0x20, INET), True, False),
+    (
+        "the echo of an entry",
+        message(RTM_NEWNEIGH, 0, 0, struct.pack("=BBHiHBB", 7, 0, 0, 9, 2, 2, 0) + bytes(12)),
+        False,
+        False,
+    ),
     ("a link", message(RTM_NEWLINK, 0, 0, bytes(32)), True, True),
     ("a link gone", message(RTM_DELLINK, 0, 0, bytes(32)), True, True),
     ("an address", message(RTM_NEWADDR, 0, 0, bytes(32)), True, True),

@@ -38,6 +38,7 @@ def test_a_new_bridge() -> None:
     assert kind == "bridge"
     assert data.get_attr("IFLA_BR_MCAST_SNOOPING") == 0
     assert data.get_attr("IFLA_BR_FORWARD_DELAY") == 0
+    assert data.get_attr("IFLA_BR_VLAN_DEFAULT_PVID") == 0
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,10 @@ from hornpipe.netlink.number import (
 _LD_W_ABS, _LD_H_ABS, _LD_B_ABS = 0x20, 0x28, 0x30
 _JEQ, _JSET, _RET = 0x15, 0x45, 0x06
 _ACCEPT, _DROP = 0xFFFFFFFF, 0
-_TYPE_AT, _INDEX_AT, _STATE_AT, _FLAGS_AT = 4, 20, 24, 26
+_LENGTH_AT, _TYPE_AT, _INDEX_AT, _STATE_AT, _FLAGS_AT = 0, 4, 20, 24, 26
 """In struct nlmsghdr and, 16 bytes on, struct ndmsg."""
+_BARE = 40
+"""Length of the second event that kernels before 6.13 send of every entry a device takes: the MAC and nothing else."""
 MUTED_MAX = 200
 """Conditional jumps reach 255 instructions."""
 _MARKS = NTF_EXT_LEARNED | NTF_STICKY
@@ -45,10 +47,12 @@ def watch_filter(muted: Collection[int] = ()) -> bytes:
         _instruction(_RET, _ACCEPT),
         _instruction(_LD_B_ABS, _FLAGS_AT),
         _instruction(_JSET, _MARKS, 0, 3),
-        _instruction(_JSET, NTF_SELF, count + 4, 0),
+        _instruction(_JSET, NTF_SELF, count + 6, 0),
         # A bridge entry that somebody makes permanent keeps the mark of the one whose place it takes.
         _instruction(_LD_H_ABS, _STATE_AT),
-        _instruction(_JSET, _swapped("=H", NUD_PERMANENT), 0, count + 2),
+        _instruction(_JSET, _swapped("=H", NUD_PERMANENT), 0, count + 4),
+        _instruction(_LD_W_ABS, _LENGTH_AT),
+        _instruction(_JEQ, _swapped("=I", _BARE), count + 2, 0),
         _instruction(_LD_W_ABS, _INDEX_AT),
         *(_instruction(_JEQ, _swapped("=I", index), count - at, 0) for at, index in enumerate(indexes)),
         _instruction(_RET, _ACCEPT),

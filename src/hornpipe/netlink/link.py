@@ -16,6 +16,7 @@ from hornpipe.netlink.number import (
     IFLA_BR_FORWARD_DELAY,
     IFLA_BR_MCAST_SNOOPING,
     IFLA_BR_STP_STATE,
+    IFLA_BR_VLAN_DEFAULT_PVID,
     IFLA_BRPORT_LEARNING,
     IFLA_BRPORT_NEIGH_SUPPRESS,
     IFLA_CARRIER,
@@ -53,9 +54,16 @@ def header(index: int = 0, up: bool | None = None) -> bytes:
 
 
 def new_bridge(name: str, mac: bytes, mtu: int | None) -> bytes:
-    """No STP, no delay, no multicast snooping (without a querier it would cut multicast off after some minutes)."""
+    """No STP, no delay, no multicast snooping (without a querier it would cut multicast off after some minutes).
+
+    And no default VLAN, with which the kernel would make every FDB entry twice, with and without it.
+    """
     data = nested(
-        IFLA_INFO_DATA, u32(IFLA_BR_FORWARD_DELAY, 0), u32(IFLA_BR_STP_STATE, 0), u8(IFLA_BR_MCAST_SNOOPING, 0)
+        IFLA_INFO_DATA,
+        u32(IFLA_BR_FORWARD_DELAY, 0),
+        u32(IFLA_BR_STP_STATE, 0),
+        u8(IFLA_BR_MCAST_SNOOPING, 0),
+        attribute(IFLA_BR_VLAN_DEFAULT_PVID, bytes(2)),
     )
     return (
         header()

@@ -70,12 +70,13 @@ def _scan_bridge(sock: RouteSocket, scan: Scan, names: dict[int, Link], ours: se
         if entry.index in ours:
             # The device is marked and learns nothing, so what is on it is ours, also if somebody took the mark off.
             if not entry.is_self:
-                on_bridge.add((entry.index, entry.lladdr))
+                if not entry.vlan:
+                    on_bridge.add((entry.index, entry.lladdr))
             elif any(entry.lladdr):
                 on_device[(entry.index, entry.lladdr)] = (entry.dst, entry.vni, entry.is_sticky)
             else:
                 scan.tables.setdefault(("flood", port), {})[flood_key(entry.dst, entry.vni)] = True
-        elif not entry.is_self and entry.is_marked and entry.master == bridge.index:
+        elif not entry.is_self and entry.is_marked and not entry.vlan and entry.master == bridge.index:
             scan.tables.setdefault(("local", bridge.name), {})[entry.lladdr] = port
         elif _is_learnt(entry, bridge.index):
             scan.learnt.append((bridge.name, port, entry.lladdr))

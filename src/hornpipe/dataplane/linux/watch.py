@@ -114,6 +114,8 @@ class Watcher:
             intact = there and entry.state == NUD_NOARP and entry.is_marked
             self._sink.neigh(entry.index, entry.dst, entry.lladdr if there else b"", intact)
         elif entry.is_self:
+            if present and not entry.dst:
+                return  # says nothing of where it leads: not a VXLAN device's own event
             self._sink.fdb(entry.index, entry.lladdr, entry.dst, entry.vni, present)
         else:
             permanent = present and entry.is_permanent
