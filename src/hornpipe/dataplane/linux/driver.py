@@ -58,18 +58,29 @@ class LinuxDriver:
         return self._worker, self._sock
 
     async def scan(self) -> Scan:
-        worker, sock = self._running()
-        return await worker.call(lambda: scan_all(sock))
+        _, sock = self._running()
+        return await self._read(lambda: scan_all(sock))
 
     async def survey(self, learning: Sequence[str]) -> Scan:
-        worker, sock = self._running()
+        _, sock = self._running()
 
-        def read() -> Scan:
+        def survey() -> Scan:
             scan = scan_links(sock)
             scan.learnt = scan_learnt(sock, learning, scan.links)
             return scan
 
-        return await worker.call(read)
+        return await self._read(survey)
+
+    async def _read(self, job: Callable[[], Scan]) -> Scan:
+        """Events of the time of reading come after it: replaying what was seen already does no harm."""
+        worker, _ = self._running()
+        if self._watcher is not None:
+            self._watcher.pause()
+        try:
+            return await worker.call(job)
+        finally:
+            if self._watcher is not None:
+                self._watcher.resume()
 
     async def probe(self, probes: list[Probe]) -> list[tuple[bytes, int] | None]:
         worker, sock = self._running()

@@ -59,10 +59,17 @@ class Watcher:
         except OSError:
             self._socket.close()
             raise
-        loop.add_reader(self._socket.fileno(), self._readable)
+        self.resume()
+
+    def pause(self) -> None:
+        """Leaves events in the socket: while the kernel is read they must not overtake what is read."""
+        self._loop.remove_reader(self._socket.fileno())
+
+    def resume(self) -> None:
+        self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def close(self) -> None:
-        self._loop.remove_reader(self._socket.fileno())
+        self.pause()
         self._socket.close()
 
     def mute(self, indexes: Collection[int]) -> None:
