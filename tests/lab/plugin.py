@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--kernel", default="auto", choices=sorted(PLACE), help="where tests that need namespaces or features run"
     )
+    group.addoption("--lab-jobs", type=int, default=min(2, os.cpu_count() or 1), help="children at a time")
     group.addoption("--lab-child", help="internal: the file for the reports")
     group.addoption("--inline", action="store_true", help="run netns tests in this process (for a debugger)")
 
@@ -40,14 +41,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Placement(config), "lab-placement")
 
 
+def by_module(items: list[pytest.Item]) -> list[list[pytest.Item]]:
+    """A module's tests stay together and in order: its fixtures may be expensive."""
+    modules: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    return list(modules.values())
+
+
 class Placement:
     """In the parent: decides, starts children, runs the rest, replays the children's reports."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.unplaced: list[tuple[str, str]] = []
+        self.waiting: list[tuple[Kind, list[pytest.Item]]] = []
+        """Modules that no child has begun: a sandbox costs half a second, so each module gets its own. Guests cost
+        seconds: all their tests share one."""
         self.children: list[Child] = []
-        self.took: list[str] = []
+        self.took: dict[Kind, float] = {}
 
     def place(self, item: pytest.Item) -> tuple[Kind | None, str]:
         """Which kind of child runs this test (None: this process), and why none can."""
@@ -77,9 +89,10 @@ class Placement:
                 self.unplaced.append((item.nodeid, why))
             placed[kind].append(item)
         try:
-            for kind in ("sandbox", "guest"):
-                if placed[kind]:
-                    self.children.append(Child(kind, placed[kind], self.config))
+            self.waiting = [("sandbox", module) for module in by_module(placed["sandbox"])]
+            if placed["guest"]:
+                self.waiting.insert(0, ("guest", placed["guest"]))
+            self._tend(session)
             self._run_here(session, placed[None])
             while self.children:
                 self._tend(session)
@@ -101,17 +114,19 @@ class Placement:
             if child.over:
                 self.children.remove(child)
                 again = child.finish()
-                self.took.append(f"{child.kind}'s pytest took {child.took:.1f} s")
+                self.took[child.kind] = self.took.get(child.kind, 0.0) + child.took
                 if again:
                     self.children.append(Child(child.kind, again, self.config, child.lives - 1))
+        while self.waiting and len(self.children) < self.config.getoption("--lab-jobs"):
+            self.children.append(Child(*self.waiting.pop(0), self.config))
         if session.shouldfail:
             raise session.Failed(session.shouldfail)
         if session.shouldstop:
             raise session.Interrupted(session.shouldstop)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        for line in self.took:
-            terminalreporter.write_line(f"lab: {line}")
+        for kind, seconds in self.took.items():
+            terminalreporter.write_line(f"lab: {seconds:.1f} s in {kind}")
         if self.unplaced:
             terminalreporter.section(f"{len(self.unplaced)} LAB TESTS DID NOT RUN", sep="!", red=True, bold=True)
             for nodeid, why in self.unplaced:

@@ -118,4 +118,4 @@ def test_unplaced_is_loud_and_fails_a_strict_run(run_sample: Runner) -> None:
 def test_feature_the_machine_lacks_runs_in_a_guest(run_sample: Runner) -> None:
     status, output = run_sample(VRF)
     assert (status, "1 passed" in output) == (0, True), output
-    assert ("guest's pytest took" in output) == (not have("vrf"))
+    assert (" s in guest" in output) == (not have("vrf"))
