@@ -131,6 +131,8 @@ class Dataplane:
 
     def _again(self) -> None:
         self.pump(self._clock())
+        if self.idle:  # all was there already: no result of a batch will tell
+            self._after_input()
 
     def _unmute(self) -> None:
         """What others deleted meanwhile was not heard, so what should be there is written again."""
