@@ -95,7 +95,7 @@ def test_a_vxlan_device_as_the_kernel_describes_it() -> None:
     linkinfo = nested(18, text(1, "vxlan"), data, text(4, "bridge"), slave)
     found = kernel_says(text(3, "hp-vx100"), u32(4, 1450), u32(10, 4), text(20, "hornpipe:red"), u8(33, 1), linkinfo)
     assert (found.index, found.name, found.kind, found.mtu, found.master) == (5, "hp-vx100", "vxlan", 1450, 4)
-    assert (found.up, found.running, found.loopback, found.alias) == (True, True, False, "hornpipe:red")
+    assert (found.up, found.alias) == (True, "hornpipe:red")
     assert (found.vni, found.local, found.dstport) == (100, bytes([10, 0, 0, 1]), 4789)
     assert (found.vxlan_learning, found.port_learning, found.suppress, found.snooping) == (False, False, True, None)
 
@@ -104,7 +104,7 @@ def test_a_bridge_and_a_plain_device() -> None:
     found = kernel_says(nested(18, text(1, "bridge"), nested(2, u8(23, 1))), flags=0)
     assert (found.kind, found.up, found.snooping, found.port_learning) == ("bridge", False, True, None)
     found = kernel_says(text(3, "lo"), flags=0x9)
-    assert (found.kind, found.loopback, found.vni, found.local, found.snooping) == ("", True, 0, b"", None)
+    assert (found.kind, found.vni, found.local, found.snooping) == ("", 0, b"", None)
 
 
 def test_a_port_event_tells_flags_only() -> None:

@@ -18,9 +18,6 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int = 0
     up: bool = False
     """Administratively up."""
-    running: bool = False
-    """Has carrier."""
-    loopback: bool = False
     master: int = 0
     alias: str = ""
     vni: int = 0
@@ -63,31 +60,3 @@ class Links:
     def name_of(self, index: int) -> str:
         link = self.by_index.get(index)
         return link.name if link is not None else ""
-
-    def holder(self, address: bytes) -> Link | None:
-        """The link that holds an address."""
-        for index, addresses in self.addresses.items():
-            if any(held == address for held, _ in addresses):
-                return self.by_index.get(index)
-        return None
-
-    def underlay_mtu(self, vtep: bytes) -> int | None:
-        """MTU of the device encapsulated packets leave by, None if unknown.
-
-        It is the device that holds the VTEP address. An address on the loopback device says nothing about the path:
-        then the smallest MTU of the devices that are up, not ours, and have an address of the same family.
-        """
-        holder = self.holder(vtep)
-        if holder is None:
-            return None
-        if not holder.loopback:
-            return holder.mtu
-        candidates = [
-            link.mtu
-            for index, link in self.by_index.items()
-            if link.up
-            and not link.loopback
-            and not link.alias.startswith("hornpipe:")
-            and any(len(address) == len(vtep) for address, _ in self.addresses.get(index, ()))
-        ]
-        return min(candidates, default=None)

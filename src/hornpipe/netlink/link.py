@@ -9,7 +9,6 @@ from hornpipe.netlink.number import (
     ADDR_GEN_NONE,
     AF_BRIDGE,
     AF_INET6,
-    IFF_LOOPBACK,
     IFF_UP,
     IFLA_ADDRESS,
     IFLA_AF_SPEC,
@@ -19,7 +18,6 @@ from hornpipe.netlink.number import (
     IFLA_BR_VLAN_DEFAULT_PVID,
     IFLA_BRPORT_LEARNING,
     IFLA_BRPORT_NEIGH_SUPPRESS,
-    IFLA_CARRIER,
     IFLA_EXT_MASK,
     IFLA_IFALIAS,
     IFLA_IFNAME,
@@ -166,14 +164,12 @@ class LinkMessage:
         "index",
         "is_port_event",
         "kind",
-        "loopback",
         "mac",
         "master",
         "mtu",
         "name",
         "peer",
         "port",
-        "running",
         "up",
         "vxlan",
     )
@@ -186,8 +182,6 @@ class LinkMessage:
         self.is_port_event = family == AF_BRIDGE
         self.index: int = index
         self.up = bool(flags & IFF_UP)
-        self.loopback = bool(flags & IFF_LOOPBACK)
-        self.running = found.get(IFLA_CARRIER) == b"\x01"
         self.name = string(found.get(IFLA_IFNAME, b""))
         self.mac = found.get(IFLA_ADDRESS, b"")
         self.mtu = integer(found.get(IFLA_MTU, b""))

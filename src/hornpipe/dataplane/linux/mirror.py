@@ -14,8 +14,6 @@ def as_link(message: LinkMessage) -> Link:
         mac=message.mac,
         mtu=message.mtu,
         up=message.up,
-        running=message.running,
-        loopback=message.loopback,
         master=message.master,
         alias=message.alias,
         vni=message.vni,

@@ -30,15 +30,28 @@ from hornpipe.netlink.number import (
 )
 
 
+_ATTEMPTS = 5
+
+
 def scan_links(sock: RouteSocket) -> Scan:
+    """Links and addresses, read again if the kernel changed them meanwhile; in the end events tell the rest."""
+    for _ in range(_ATTEMPTS):
+        scan, interrupted = _scan_links(sock)
+        if not interrupted:
+            break
+    return scan
+
+
+def _scan_links(sock: RouteSocket) -> tuple[Scan, bool]:
     scan = Scan()
     for data, start, end in sock.dump(RTM_GETLINK, link.dump()):
         scan.links.append(as_link(LinkMessage(data, start, end)))
+    interrupted = sock.interrupted
     for data, start, end in sock.dump(RTM_GETADDR, address.address_dump()):
         index, packed, length = address.parse_address(data, start, end)
         if packed:
             scan.addresses.append((index, (packed, length)))
-    return scan
+    return scan, interrupted or sock.interrupted
 
 
 def scan_all(sock: RouteSocket) -> Scan:

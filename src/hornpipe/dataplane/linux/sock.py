@@ -62,6 +62,8 @@ class RouteSocket:
             self._socket.close()
             raise
         self._sequence = 0
+        self.interrupted = False
+        """Something changed during the last dump, which may be inconsistent."""
 
     def close(self) -> None:
         self._socket.close()
@@ -97,6 +99,7 @@ class RouteSocket:
     def dump(self, kind: int, payload: bytes) -> Iterator[tuple[bytes, int, int]]:
         """(data, start, end) of every message of the answer's payload."""
         sequence = self._next()
+        self.interrupted = False
         self._socket.send(message(kind, number.NLM_F_REQUEST | number.NLM_F_DUMP, sequence, payload))
         while True:
             data = self._socket.recv(_ANSWER)
@@ -108,6 +111,7 @@ class RouteSocket:
                     raise Failure(code, words)
                 if got == number.NLMSG_DONE:
                     return
+                self.interrupted |= bool(got_flags & number.NLM_F_DUMP_INTR)
                 yield data, start, end
 
     def bulk(self, packed: Sequence[bytes], first: int) -> list[tuple[int, int, str]]:
