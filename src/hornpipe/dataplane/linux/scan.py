@@ -29,7 +29,6 @@ from hornpipe.netlink.number import (
     RTM_NEWNEIGH,
 )
 
-
 _ATTEMPTS = 5
 
 
