@@ -53,7 +53,7 @@ def remote_routes(target: edge.Edge, count: int) -> dict[str, list[float]]:
     vxlan, bridge = kernel_limit.index(target.host, target.vxlan), kernel_limit.index(target.host, target.bridge)
     block = wire.common([wire.route_target(edge.RT), wire.VXLAN])
     took: dict[str, list[float]] = {"UPDATE to kernel": [], "withdrawal to kernel": []}
-    with watching_socket(target.host, vxlan, bridge) as watcher:
+    with watching_socket(target.host, vxlan, bridge, sample=False) as watcher:
         for n in range(count):
             nlri = pe.nlris(16 * (n + 1), 0, 0)[-1]
             mac = nlri[25:31]

@@ -90,6 +90,7 @@ def trial(name: str, count: int) -> dict[str, Figure]:
                 figures[phase] = Figure(wall, cpu_seconds(pe.pids) - used, resident_mb(pe.pids))
                 if wall is None:
                     break
+                counter.verify()
         finally:
             counter.stop()
         return figures
