@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from bench import kernel_limit
@@ -16,6 +17,9 @@ from hornpipe.demo.until import until
 from tests.lab import frr
 from tests.lab.speaker import Speaker
 
+OURS = f"hornpipe {__version__}"
+COMPILED = Path(".venv-compiled/bin/python").absolute()
+"""What `./dev compiled` makes: the same sources, codec and RIB as C extensions."""
 PE, RR = "192.0.2.1", "192.0.2.100"
 VNI, RT = 100, "64512:100"
 HORNPIPE = f"""
@@ -48,9 +52,9 @@ class Edge(NamedTuple):
     peer: Speaker
 
 
-def start_hornpipe(host: Host) -> tuple[list[int], str, str]:
+def start_hornpipe(host: Host, python: str = sys.executable) -> tuple[list[int], str, str]:
     host.write("/run/hornpipe.toml", HORNPIPE)
-    process = host.spawn(sys.executable, "-m", "hornpipe.daemon.main", "--config", "/run/hornpipe.toml")
+    process = host.spawn(python, "-m", "hornpipe.daemon.main", "--config", "/run/hornpipe.toml")
     until("hornpiped makes the devices", lambda: host.run("ip", "link", "show", f"hp-vx{VNI}", check=False).stdout)
     return [process.pid], f"hp-br{VNI}", f"hp-vx{VNI}"
 
@@ -67,7 +71,10 @@ def frr_version() -> str:
 
 
 def contenders() -> dict[str, Callable[[Host], tuple[list[int], str, str]]]:
-    return {f"hornpipe {__version__}": start_hornpipe, f"FRR {frr_version()} bgpd + zebra": start_frr}
+    found: dict[str, Callable[[Host], tuple[list[int], str, str]]] = {OURS: start_hornpipe}
+    if COMPILED.exists():
+        found[f"{OURS} compiled"] = lambda host: start_hornpipe(host, str(COMPILED))
+    return {**found, f"FRR {frr_version()} bgpd + zebra": start_frr}
 
 
 def start(site: Site, name: str) -> Edge:

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 
 from bench import edge, kernel_limit, pe, report
-from bench.kernel_counter import watching_socket
+from bench.kernel_counter import GROUP_NEIGH, SO_RCVBUFFORCE, watching_socket
 from hornpipe.demo import sandbox
 from hornpipe.demo.host import Host
 from hornpipe.demo.site import Site
@@ -35,7 +35,8 @@ MILLI = 1e3
 def neigh_socket(host: Host) -> socket.socket:
     """All neighbour and forwarding entry notifications of the host."""
     watcher = host.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-    watcher.bind((0, 1 << 2))
+    watcher.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+    watcher.bind((0, GROUP_NEIGH))
     return watcher
 
 
@@ -196,7 +197,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     names = [name for name in edge.contenders() if arguments.only.lower() in name.lower()]
     results = {name: trial(name, arguments.events) for name in names}
-    ours = next((took for name, took in results.items() if name.startswith("hornpipe")), {})
+    ours = results.get(edge.OURS, {})
     rows = []
     for name, took in results.items():
         for event, values in took.items():

@@ -121,10 +121,10 @@ def row(name: str, figures: dict[str, Figure], count: int) -> list[str]:
 
 
 def ratios(all_figures: dict[str, dict[str, Figure]], limit: dict[str, float]) -> str:
-    ours = next(figures for name, figures in all_figures.items() if name.startswith("hornpipe"))
+    ours = all_figures[edge.OURS]
     rows = []
     for name, figures in all_figures.items():
-        if name.startswith("hornpipe"):
+        if name == edge.OURS:
             continue
         cells = [name]
         for phase in PHASES:
@@ -153,7 +153,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = [row(name, each, arguments.routes) for name, each in figures.items()]
     rows.append(["kernel alone", *(report.seconds(limit[phase]) for phase in PHASES), "–", "–", "–"])
     parts = [f"{arguments.routes} MAC/IP routes.", report.table(header, rows)]
-    if any(name.startswith("hornpipe") for name in figures):
+    if edge.OURS in figures:
         parts.append(ratios(figures, limit))
     parts.append((__doc__ or "").strip())
     if arguments.dry:
