@@ -68,7 +68,7 @@ def test_attach_by_container_name(hosts: list[Containers]) -> None:
     hosts[0].pings("web", "2001:db8:1::2")
     hosts[0].run("hornpipe", "detach", "--container", "web")
     assert hosts[0].node.rows("/v1/ports") == []
-    assert "eth0" not in hosts[0].run("podman", "exec", "web", "ip", "link")
+    until("its interface is gone", lambda: "eth0" not in hosts[0].run("podman", "exec", "web", "ip", "link"))
 
 
 def test_rest_attach_by_container_id(hosts: list[Containers]) -> None:

@@ -94,7 +94,7 @@ def test_from_rest_call_to_ping(edges: tuple[Edge, Edge]) -> None:
     for edge in edges:
         edge.client.detach("red")
         until("the port is gone", lambda edge=edge: not edge.rows("/v1/forwarding?kind=local"))  # type: ignore[misc]
-    assert not left.host.ping("10.1.0.2", netns="red")
+    until("no answer any more", lambda: not left.host.ping("10.1.0.2", netns="red"))
 
 
 def test_a_reload_moves_nothing_in_the_kernel(edges: tuple[Edge, Edge]) -> None:
