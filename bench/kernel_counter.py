@@ -36,7 +36,10 @@ def chosen(word: int) -> bool:
 
 def notification_filter(vxlan: int, bridge: int, sample: bool) -> bytes:
     """Accept RTM_{NEW,DEL}NEIGH with (AF_BRIDGE, NTF_SELF, vxlan) or (AF_INET, bridge), all or those in the sample."""
-    big = lambda n: int.from_bytes(struct.pack("=I", n), "big")  # noqa: E731 (BPF loads words in network order)
+
+    def big(number: int) -> int:  # BPF loads words in network order
+        return int.from_bytes(struct.pack("=I", number), "big")
+
     code = [
         (LOAD_BYTE, 0, 0, 4),
         (JUMP_EQUAL, 1, 0, kernel_limit.RTM_NEWNEIGH),
@@ -95,7 +98,7 @@ class KernelCounter:
 
     def reached(self, limit: float) -> float | None:
         """None if the limit came first."""
-        return self._pipe.recv() if self._pipe.poll(limit) else None  # type: ignore[no-any-return]
+        return self._pipe.recv() if self._pipe.poll(limit) else None
 
     def verify(self) -> None:
         """Count everything; FDB dumps take time in proportion to the square, some seconds for 100 000."""

@@ -18,7 +18,8 @@ import statistics
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from bench import edge, kernel_limit, pe, report
 from bench.kernel_counter import GROUP_NEIGH, SO_RCVBUFFORCE, watching_socket
@@ -27,6 +28,8 @@ from hornpipe.demo.host import Host
 from hornpipe.demo.site import Site
 from tests.lab import wire
 
+Waiting = Mapping[str, tuple[socket.socket, Callable[[], bool]]]
+"""What to wait for: a socket, and whether what has come on it is that."""
 PAUSE = 0.01
 """Between events: they must not share a batch or a timer."""
 MILLI = 1e3
@@ -69,9 +72,7 @@ def remote_routes(target: edge.Edge, count: int) -> dict[str, list[float]]:
     return took
 
 
-def await_all(
-    waiting: dict[str, tuple[object, Callable[[], bool]]], begun: float, limit: float = 5.0
-) -> dict[str, float]:
+def await_all(waiting: Waiting, begun: float, limit: float = 5.0) -> dict[str, float]:
     """Seconds until each of several sockets has brought what its function looks for."""
     left, took = dict(waiting), {}
     while left:
@@ -93,6 +94,10 @@ def has_route(target: edge.Edge, mac: bytes, withdrawn: bool = False) -> bool:
 def has_entry(watcher: socket.socket, kind: int, mac: bytes) -> bool:
     data = watcher.recv(512)
     return data[4] == kind and data[16] == kernel_limit.AF_BRIDGE and data[32:38] == mac
+
+
+def answered(api: socket.socket) -> bool:
+    return b" 20" in api.recv(65536)[:16]
 
 
 def make_ports(host: Host, count: int) -> None:
@@ -120,9 +125,9 @@ def attaches(target: edge.Edge, count: int) -> dict[str, list[float]]:
             api.sendall(request("PUT", f"/v1/ports/port{n}", port))
             found = await_all(
                 {
-                    "attach to UPDATE": (target.peer.connection, lambda mac=mac: has_route(target, mac)),
-                    "attach to kernel": (watcher, lambda mac=mac: has_entry(watcher, kernel_limit.RTM_NEWNEIGH, mac)),
-                    "attach to answer": (api, lambda: b" 20" in api.recv(65536)[:16]),
+                    "attach to UPDATE": (target.peer.connection, partial(has_route, target, mac)),
+                    "attach to kernel": (watcher, partial(has_entry, watcher, kernel_limit.RTM_NEWNEIGH, mac)),
+                    "attach to answer": (api, partial(answered, api)),
                 },
                 begun,
             )
@@ -133,8 +138,8 @@ def attaches(target: edge.Edge, count: int) -> dict[str, list[float]]:
             api.sendall(request("DELETE", f"/v1/ports/port{n}"))
             found = await_all(
                 {
-                    "detach to UPDATE": (target.peer.connection, lambda mac=mac: has_route(target, mac, True)),
-                    "answer": (api, lambda: b" 20" in api.recv(65536)[:16]),
+                    "detach to UPDATE": (target.peer.connection, partial(has_route, target, mac, True)),
+                    "answer": (api, partial(answered, api)),
                 },
                 begun,
             )
@@ -165,7 +170,7 @@ def bridge_macs(target: edge.Edge, count: int) -> dict[str, list[float]]:
             begun = time.perf_counter()
             writer.write([master_entry(kind, flags | kernel_limit.ACK, port, mac)])
             withdrawn = kind == kernel_limit.RTM_DELNEIGH
-            found = {name: (target.peer.connection, lambda mac=mac, w=withdrawn: has_route(target, mac, w))}
+            found = {name: (target.peer.connection, partial(has_route, target, mac, withdrawn))}
             took[name].append(await_all(found, begun)[name])
     return took
 

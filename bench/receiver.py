@@ -6,6 +6,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from bench.workload import Shape
 from tests.lab.speaker import SessionEnded, Speaker
@@ -82,7 +83,7 @@ def exchange(
         if time.perf_counter() - begun > limit:
             return None
         writing = [sender.connection] if sender is not None and view else []
-        watched = [*receivers, sender.connection] if sender is not None else list(receivers)
+        watched: list[Any] = [*receivers, sender.connection] if sender is not None else list(receivers)
         readable, writable, _ = select.select(watched, writing, [], 0.5)
         for ready in readable:
             if isinstance(ready, Receiver):

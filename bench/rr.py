@@ -137,9 +137,9 @@ class Trial:
         injector = self._speaker(INJECTOR)
         receiver = Receiver(self._speaker(RECEIVER), work.shape)
         time.sleep(0.5)
-        full, empty = (lambda: len(receiver.held) == work.count), (lambda: not receiver.held)
+        full, empty = (lambda: len(receiver.held) == work.routes), (lambda: not receiver.held)
         if not self._phase("load", injector, announce, [receiver], full):
-            self.phases["load"] = self.phases["load"]._replace(note=f"{len(receiver.held)} of {work.count}")
+            self.phases["load"] = self.phases["load"]._replace(note=f"{len(receiver.held)} of {work.routes}")
             return
         if self.per_update > 1:
             self._late(receiver)
@@ -153,7 +153,7 @@ class Trial:
     def _late(self, receiver: Receiver) -> None:
         begun, used = time.perf_counter(), cpu_seconds(self.pids)
         late = Receiver(self._speaker(LATE), self.work.shape)
-        rest = exchange(None, b"", [late, receiver], lambda: len(late.held) == self.work.count, LIMIT)
+        rest = exchange(None, b"", [late, receiver], lambda: len(late.held) == self.work.routes, LIMIT)
         wall = None if rest is None else time.perf_counter() - begun
         time.sleep(0.3)
         self.phases["late"] = Phase(wall, cpu_seconds(self.pids) - used, resident_mb(self.pids))
@@ -178,7 +178,7 @@ Result = tuple[str, Workload, dict[str, Phase]]
 
 
 def row(name: str, work: Workload, phases: dict[str, Phase]) -> list[str]:
-    cells = [name, f"{work.count:,}".replace(",", " ")]
+    cells = [name, f"{work.routes:,}".replace(",", " ")]
     for column in COLUMNS:
         phase = phases.get(column)
         if phase is None or phase.wall is None:
@@ -195,7 +195,7 @@ def best_of(contender: Contender, work: Workload, per_update: int, rounds: int) 
     """Of each phase the shortest of all rounds."""
     best: dict[str, Phase] = {}
     for _ in range(rounds):
-        print(f"   {contender.name}: {work.count} routes, {per_update} per UPDATE", file=sys.stderr)
+        print(f"   {contender.name}: {work.routes} routes, {per_update} per UPDATE", file=sys.stderr)
         phases = Trial(contender, work, per_update).run()
         if "end" in phases:
             print(f"   {contender.name}: {phases['end'].note}", file=sys.stderr)
@@ -209,10 +209,10 @@ def compare(shape: Shape, per_update: int, count: int, rounds: int, chosen: list
     """One table of figures, and one of how many times longer than hornpipe each took, same number of routes."""
     able = [c for c in chosen if shape in c.shapes]
     results = [best_of(c, c.work(shape, count), per_update, rounds) for c in able]
-    ours = {work.count: phases for name, work, phases in results if name == OURS}
+    ours = {work.routes: phases for name, work, phases in results if name == OURS}
     for contender in able:
         if contender.name == OURS:
-            for fewer in {work.count for _, work, _ in results} - set(ours):
+            for fewer in {work.routes for _, work, _ in results} - set(ours):
                 result = best_of(contender, Workload(shape, fewer), per_update, rounds)
                 results.append(result)
                 ours[fewer] = result[2]
@@ -226,11 +226,11 @@ def compare(shape: Shape, per_update: int, count: int, rounds: int, chosen: list
 def _ratios(results: list[Result], ours: dict[int, dict[str, Phase]]) -> str:
     rows = []
     for name, work, phases in results:
-        if name == OURS or work.count not in ours:
+        if name == OURS or work.routes not in ours:
             continue
         cells = [name]
         for phase in COLUMNS:
-            mine, other = ours[work.count].get(phase), phases.get(phase)
+            mine, other = ours[work.routes].get(phase), phases.get(phase)
             cells.append(report.ratio(mine.wall, other.wall) if mine and other else "–")
             cells.append(report.ratio(mine.cpu, other.cpu) if mine and other and other.wall else "–")
         rows.append(cells)

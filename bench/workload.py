@@ -39,15 +39,15 @@ VPNV4 = Shape(wire.VPNV4, 16, slice(4, 16), vpnv4_nlri)
 
 class Workload(NamedTuple):
     shape: Shape
-    count: int
+    routes: int
     next_hop: str = "192.0.2.1"
     vnis: int = 1000
 
     def by_vni(self) -> Iterator[tuple[int, list[bytes]]]:
-        per = -(-self.count // self.vnis)
-        for index in range(0, self.count, per):
+        per = -(-self.routes // self.vnis)
+        for index in range(0, self.routes, per):
             vni = 1000 + index // per
-            yield vni, [self.shape.nlri(n, vni) for n in range(index, min(index + per, self.count))]
+            yield vni, [self.shape.nlri(n, vni) for n in range(index, min(index + per, self.routes))]
 
     def block(self, vni: int, med: int | None = None) -> bytes:
         return wire.common([wire.route_target(f"64512:{vni}"), wire.VXLAN], med)
