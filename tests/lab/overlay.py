@@ -65,8 +65,8 @@ class BirdReflector:
 
 
 class HornpipeReflector:
-    def __init__(self, host: Host, _clients: Sequence[str]) -> None:
-        self.node = Node(host, node.reflector(RR, "192.0.2.0/24"))
+    def __init__(self, host: Host, clients: Sequence[str]) -> None:
+        self.node = Node(host, node.reflector(RR, *clients))
 
     def kill(self) -> None:
         self.node.kill()

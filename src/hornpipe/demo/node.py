@@ -103,16 +103,17 @@ class Node:
         return self.process.stop()
 
 
-def reflector(address: str, clients: str, asn: int = 64512) -> str:
-    """Configuration of a daemon that only reflects."""
+def reflector(address: str, *clients: str, asn: int = 64512) -> str:
+    """Configuration of a daemon that only reflects; clients are addresses, or prefixes for dynamic neighbours."""
+    listed = "".join(
+        f'[[reflector.clients]]\n{"prefix" if "/" in client else "address"} = "{client}"\n' for client in clients
+    )
     return f"""
 [bgp]
 local_as = {asn}
 local_address = "{address}"
 [reflector]
-[[reflector.clients]]
-prefix = "{clients}"
-[dataplane]
+{listed}[dataplane]
 driver = "dummy"
 """
 

@@ -64,7 +64,7 @@ class Story:
 
     def build(self) -> None:
         self.screen.step("Three hosts and a route reflector, each in namespaces of its own, on one switch")
-        self.nodes["rr"] = Node(self.site.host("rr", f"{REFLECTOR}/24"), reflector(REFLECTOR, "192.0.2.0/24"))
+        self.nodes["rr"] = Node(self.site.host("rr", f"{REFLECTOR}/24"), reflector(REFLECTOR, *HOSTS.values()))
         for name, address in HOSTS.items():
             self.nodes[name] = Node(self.site.host(name, f"{address}/24"), edge(address, REFLECTOR))
             self.screen.say(f"{name} {address}: hornpiped, BGP to {REFLECTOR}")
