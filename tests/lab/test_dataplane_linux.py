@@ -56,7 +56,8 @@ NETNS = NetnsPort(
 @pytest.fixture(autouse=True)
 def interfaces() -> Iterator[None]:
     """A veth pair in the place of a tap, and a namespace in that of a container."""
-    sh(f"ip link add {TAP} type veth peer name {TAP}p; ip link set {TAP}p up; ip netns add h4c1")
+    sh(f"ip link add {TAP} type veth peer name {TAP}p; sysctl -qw net.ipv6.conf.{TAP}p.disable_ipv6=1")  # silent
+    sh(f"ip link set {TAP}p up; ip netns add h4c1")
     yield
     for name in ("hp-vx100", "hp-br100", "h4br0", "h4vx", "h4br1", TAP):
         sh(f"ip link del {name}", check=False)
