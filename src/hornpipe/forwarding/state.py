@@ -115,11 +115,11 @@ class Forwarding:
         batch.strays, self._strays = self._strays, []
         batch.learn, self._to_learn = list(self._to_learn), {}
         self.bulk.set_aside(entry.name for entry in batch.removals if self._takes_all(entry))
-        budget = self.bulk.take_adds(batch, budget)
-        if budget > 0:
-            self.bulk.take_deletes(batch, budget)
+        seen_all = self.bulk.take_adds(batch, budget)
+        if batch.adds < budget:  # keys looked at and not wanted were no work for the kernel yet
+            self.bulk.take_deletes(batch, budget - batch.adds)
         if batch.is_empty:
-            self.more = budget <= 0
+            self.more = not seen_all
             return None
         self._flying.append(batch)
         return batch

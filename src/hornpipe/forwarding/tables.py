@@ -132,8 +132,8 @@ class Tables:
 
     # ---- batches
 
-    def take_adds(self, batch: Batch, budget: int) -> int:
-        """Returns what is left of the budget."""
+    def take_adds(self, batch: Batch, budget: int) -> bool:
+        """Looks at up to `budget` dirty keys; those that are to go are kept for `take_deletes`. True: that was all."""
         for state in list(self.active):
             if budget <= 0:
                 break
@@ -149,7 +149,7 @@ class Tables:
                 if chunk.adds:
                     batch.chunks.append(chunk)
             state.settle()
-        return budget
+        return budget > 0
 
     def _to_evict(self, state: TableState, macs: Iterable[bytes]) -> dict[bytes, int]:
         """Those in the way of what is to be written."""
