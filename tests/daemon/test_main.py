@@ -247,7 +247,7 @@ def test_an_answer_without_a_durable_intent_is_an_error(daemon: Make) -> None:
     one = daemon(2)
     one.configure()
     one.start()
-    until("the first intent is written", lambda: (one.runtime / "intent.json").exists())
+    until("the first intent is written", (one.runtime / "intent.json").exists)
     (one.runtime / "intent.new").mkdir()  # whatever makes the file impossible to write: here, even for root
     with pytest.raises(ApiError) as caught:
         one.put("api", port("web", 5))
