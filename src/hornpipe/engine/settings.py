@@ -10,8 +10,8 @@ import msgspec
 from hornpipe.bgp.family import EVPN, RTC
 from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.net.ip import Address
-from hornpipe.vpn.edge import Terms
 from hornpipe.vpn.spec import Refused, SourceSpec
+from hornpipe.vpn.surroundings import Terms
 
 
 class ClientRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,7 +23,7 @@ from hornpipe.vpn.remote import Remote
 from hornpipe.vpn.station import Attachment, Station
 
 if TYPE_CHECKING:
-    from hornpipe.vpn.edge import Surroundings
+    from hornpipe.vpn.surroundings import Surroundings
 
 
 class Instance:
