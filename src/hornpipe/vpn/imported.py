@@ -1,8 +1,9 @@
 """The imported routes of one instance, indexed by MAC, by IP and by flood destination.
 
 Only keys are held, never values: one MAC has usually one route (a bytes object the RIB's table holds anyway), and a
-tuple of them where it has several (MAC-only and MAC/IP, or several PEs). What a key means now is asked of the RIB when
-it is needed. This is the hot path of a bulk import: see tests/vpn/test_imported.py for what it may cost.
+tuple of them where it has several (MAC-only and MAC/IP, or several PEs), the one that counts first. What a key means
+now is asked of the RIB when it is needed. The order only says whose change matters: a route that loses may come and go
+without anything being written to the kernel. This is the hot path of a bulk import; `bench.pe` measures it.
 """
 
 from __future__ import annotations
@@ -29,34 +30,12 @@ NO_TAG = b"\0\0\0\0"
 VNI where that is global (RFC 8365 section 5.1.3): a tag that is our VNI means us too, any other is not ours."""
 
 
-def enter(index: dict[bytes, Keys], at: bytes, key: bytes) -> None:
-    there = index.setdefault(at, key)
-    if there is key or there == key:
-        return
-    if isinstance(there, tuple):
-        if key not in there:
-            index[at] = (*there, key)
-    else:
-        index[at] = (there, key)
-
-
-def leave(index: dict[bytes, Keys], at: bytes, key: bytes) -> bool:
-    """True if it was there."""
-    there = index.get(at)
-    if isinstance(there, tuple):
-        if key not in there:
-            return False
-        left = tuple([other for other in there if other != key])
-        index[at] = left if len(left) > 1 else left[0]
-        return True
-    if there != key:
-        return False
-    del index[at]
-    return True
+def holds(there: Keys | None, key: bytes) -> bool:
+    return key in there if isinstance(there, tuple) else there == key
 
 
 class Imported:
-    __slots__ = ("best", "floods", "instance", "ips", "macs", "multicast", "own_vtep")
+    __slots__ = ("best", "floods", "instance", "ips", "macs", "multicast", "own_vtep", "routers")
 
     def __init__(self, instance: Instance, best: Callable[[bytes], Path | None], own_vtep: bytes) -> None:
         self.instance = instance
@@ -69,11 +48,14 @@ class Imported:
         """Type 3 key -> flood key."""
         self.floods: dict[bytes, int] = {}
         """Flood key -> number of type 3 routes that ask for it."""
+        self.routers = False
+        """Some route has had the router flag (RFC 9047), so that neighbour entries differ by more than the MAC."""
 
     def take(self, keys: Iterable[bytes], touch_mac: dict[bytes, None], touch_ip: dict[bytes, None]) -> None:
         """Looks at keys whose best path changed; what is concerned is added to the two sets."""
         macs, ips, best, token = self.macs, self.ips, self.best, self.instance.token
         tags = (NO_TAG, self.instance.vni.to_bytes(4, "big"))
+        stations, addresses = self.instance.stations, self.instance.addresses
         for key in keys:
             if key[0] != MAC_IP:
                 if key[0] == MULTICAST:
@@ -88,22 +70,54 @@ class Imported:
                 value = remote.values.get(token)
                 if value is None:
                     value = remote.value(self.instance)
+                if remote.router:
+                    self.routers = True
             mac = key[MAC]
+            ip = key[IP_AT:]
             if value is not None:
-                if macs.setdefault(mac, key) is not key:
-                    enter(macs, mac, key)
-                if len(key) > IP_AT:
-                    ip = key[IP_AT:]
-                    if ips.setdefault(ip, key) is not key:
-                        enter(ips, ip, key)
+                if macs.setdefault(mac, key) is key or self._enter(macs, mac, key) or mac in stations:
+                    touch_mac[mac] = None
+                if ip and (ips.setdefault(ip, key) is key or self._enter(ips, ip, key) or ip in addresses):
                     touch_ip[ip] = None
-                touch_mac[mac] = None
-            elif leave(macs, mac, key):
-                touch_mac[mac] = None
-                if len(key) > IP_AT:
-                    ip = key[IP_AT:]
-                    leave(ips, ip, key)
+            elif holds(macs.get(mac), key):
+                if self._leave(macs, mac, key) or mac in stations:
+                    touch_mac[mac] = None
+                if ip and (self._leave(ips, ip, key) or ip in addresses):
                     touch_ip[ip] = None
+
+    def _enter(self, index: dict[bytes, Keys], at: bytes, key: bytes) -> bool:
+        """A route that is not the only one came or changed. True: what is to be written may differ."""
+        there = index[at]
+        keys = there if isinstance(there, tuple) else (there,)
+        before = keys[0]
+        if key not in keys:
+            keys = (*keys, key)
+        if len(keys) == 1:
+            return True
+        leader = self._leader(keys)
+        index[at] = (leader, *[other for other in keys if other != leader])
+        return (leader == key or leader != before) and not self._says_the_same(index, before, leader)
+
+    def _leave(self, index: dict[bytes, Keys], at: bytes, key: bytes) -> bool:
+        """A route that was there went. True: what is to be written may differ."""
+        there = index[at]
+        if not isinstance(there, tuple):
+            del index[at]
+            return True
+        left = tuple([other for other in there if other != key])
+        led = there[0] == key
+        leader = self._leader(left) if led else left[0]
+        index[at] = leader if len(left) == 1 else (leader, *[other for other in left if other != leader])
+        return led and not self._says_the_same(index, key, leader)
+
+    def _leader(self, keys: tuple[bytes, ...]) -> bytes:
+        """The key that counts; the first one where none means anything now."""
+        alive = [(remote.claim.rank(), remote.vni, key) for key, remote in self._remotes(keys)]
+        return min(alive)[2] if alive else keys[0]
+
+    def _says_the_same(self, index: dict[bytes, Keys], before: bytes, leader: bytes) -> bool:
+        """Two routes make the same neighbour entry: a MAC that moves is no news for those who ask for its IP."""
+        return index is self.ips and before != leader and before[MAC] == leader[MAC] and not self.routers
 
     def _take_multicast(self, key: bytes) -> None:
         path = self.best(key)
@@ -157,7 +171,7 @@ class Imported:
         return min([remote for _, remote in self._remotes(keys)], key=_rank, default=None)
 
     def neighbour(self, ip: bytes) -> tuple[bytes, Remote] | None:
-        """The MAC that has the IP: the route that ranks best, the lowest key where two rank the same."""
+        """The MAC that has the IP: the route that ranks best, the lowest VNI and key where two rank the same."""
         keys = self.ips.get(ip)
         if keys is None:
             return None
@@ -167,7 +181,7 @@ class Imported:
                 return None
             remote = remote_of(path, self.own_vtep)
             return (keys[MAC], remote) if remote.value(self.instance) is not None else None
-        found = sorted(self._remotes(keys), key=lambda pair: (pair[1].claim.rank(), pair[0]))
+        found = sorted(self._remotes(keys), key=lambda pair: (pair[1].claim.rank(), pair[1].vni, pair[0]))
         return (found[0][0][MAC], found[0][1]) if found else None
 
     def others(self, ip: bytes, mac: bytes) -> Remote | None:
