@@ -26,12 +26,10 @@ MAC = slice(14, 20)
 """In a type 2 key: type, RD (8), Ethernet tag (4), MAC length, MAC (6), IP length, IP."""
 IP_AT = 21
 NO_TAG = b"\0\0\0\0"
-"""VLAN-based service (RFC 7432 section 6.1). A VLAN-aware bundle names the broadcast domain in the tag (6.3), by its
-VNI where that is global (RFC 8365 section 5.1.3): a tag that is our VNI means us too, any other is not ours."""
 
 
-def holds(there: Keys | None, key: bytes) -> bool:
-    return key in there if isinstance(there, tuple) else there == key
+def each(keys: Keys | None) -> tuple[bytes, ...]:
+    return keys if isinstance(keys, tuple) else () if keys is None else (keys,)
 
 
 class Imported:
@@ -54,7 +52,7 @@ class Imported:
     def take(self, keys: Iterable[bytes], touch_mac: dict[bytes, None], touch_ip: dict[bytes, None]) -> None:
         """Looks at keys whose best path changed; what is concerned is added to the two sets."""
         macs, ips, best, token = self.macs, self.ips, self.best, self.instance.token
-        tags = (NO_TAG, self.instance.vni.to_bytes(4, "big"))
+        tags = self._tags()
         stations, addresses = self.instance.stations, self.instance.addresses
         for key in keys:
             if key[0] != MAC_IP:
@@ -79,16 +77,23 @@ class Imported:
                     touch_mac[mac] = None
                 if ip and (ips.setdefault(ip, key) is key or self._enter(ips, ip, key) or ip in addresses):
                     touch_ip[ip] = None
-            elif holds(macs.get(mac), key):
+            elif key in each(macs.get(mac)):
                 if self._leave(macs, mac, key) or mac in stations:
                     touch_mac[mac] = None
                 if ip and (self._leave(ips, ip, key) or ip in addresses):
                     touch_ip[ip] = None
 
+    def _tags(self) -> tuple[bytes, bytes]:
+        """The Ethernet tags that mean this instance: none (VLAN-based service, RFC 7432 section 6.1), or our VNI.
+
+        A VLAN-aware bundle names the broadcast domain in the tag (6.3), by its VNI where that is global (RFC 8365
+        section 5.1.3).
+        """
+        return NO_TAG, self.instance.vni.to_bytes(4, "big")
+
     def _enter(self, index: dict[bytes, Keys], at: bytes, key: bytes) -> bool:
         """A route that is not the only one came or changed. True: what is to be written may differ."""
-        there = index[at]
-        keys = there if isinstance(there, tuple) else (there,)
+        keys = each(index[at])
         before = keys[0]
         if key not in keys:
             keys = (*keys, key)
@@ -112,8 +117,7 @@ class Imported:
 
     def _leader(self, keys: tuple[bytes, ...]) -> bytes:
         """The key that counts; the first one where none means anything now."""
-        alive = [(remote.claim.rank(), remote.vni, key) for key, remote in self._remotes(keys)]
-        return min(alive)[2] if alive else keys[0]
+        return min(self._remotes(keys), key=_rank, default=(keys[0],))[0]
 
     def _says_the_same(self, index: dict[bytes, Keys], before: bytes, leader: bytes) -> bool:
         """Two routes make the same neighbour entry: a MAC that moves is no news for those who ask for its IP."""
@@ -122,7 +126,7 @@ class Imported:
     def _take_multicast(self, key: bytes) -> None:
         path = self.best(key)
         new = None
-        if path is not None and key[TAG] in (NO_TAG, self.instance.vni.to_bytes(4, "big")):
+        if path is not None and key[TAG] in self._tags():
             new = remote_of(path, self.own_vtep).flood(self.instance)
         old = self.multicast.pop(key, None)
         if new is not None:
@@ -143,7 +147,7 @@ class Imported:
         """Every key that is imported, once."""
         found = list(self.multicast)
         for keys in self.macs.values():
-            found.extend(keys if isinstance(keys, tuple) else (keys,))
+            found.extend(each(keys))
         return found
 
     # ---- what is known of a MAC or an IP
@@ -153,10 +157,10 @@ class Imported:
         keys = self.macs.get(mac)
         if keys is None:
             return None
-        return {key[IP_AT:]: None for key in (keys if isinstance(keys, tuple) else (keys,)) if len(key) > IP_AT}
+        return {key[IP_AT:]: None for key in each(keys) if len(key) > IP_AT}
 
     def _remotes(self, keys: Keys | None) -> Iterator[tuple[bytes, Remote]]:
-        for key in () if keys is None else keys if isinstance(keys, tuple) else (keys,):
+        for key in each(keys):
             path = self.best(key)
             if path is not None:
                 remote = remote_of(path, self.own_vtep)
@@ -165,31 +169,27 @@ class Imported:
 
     def station(self, mac: bytes) -> Remote | None:
         """Who has the MAC, by RFC 7432 section 15, local stations aside."""
-        keys = self.macs.get(mac)
-        if keys is None:
-            return None
-        return min([remote for _, remote in self._remotes(keys)], key=_rank, default=None)
+        found = min(self._remotes(self.macs.get(mac)), key=_rank, default=None)
+        return found[1] if found is not None else None
 
     def neighbour(self, ip: bytes) -> tuple[bytes, Remote] | None:
-        """The MAC that has the IP: the route that ranks best, the lowest VNI and key where two rank the same."""
+        """The MAC that has the IP: that of the route that ranks best."""
         keys = self.ips.get(ip)
-        if keys is None:
-            return None
-        if isinstance(keys, bytes):
-            path = self.best(keys)
-            if path is None:
-                return None
-            remote = remote_of(path, self.own_vtep)
-            return (keys[MAC], remote) if remote.value(self.instance) is not None else None
-        found = sorted(self._remotes(keys), key=lambda pair: (pair[1].claim.rank(), pair[1].vni, pair[0]))
-        return (found[0][0][MAC], found[0][1]) if found else None
+        # One route, as nearly always: nothing to rank, and a bulk import asks this for each.
+        found = (
+            next(self._remotes(keys), None)
+            if isinstance(keys, bytes)
+            else min(self._remotes(keys), key=_rank, default=None)
+        )
+        return (found[0][MAC], found[1]) if found is not None else None
 
     def others(self, ip: bytes, mac: bytes) -> Remote | None:
         """The best claim for the IP by a MAC other than `mac`; gateways are everywhere and claim nothing."""
-        found = [remote for key, remote in self._remotes(self.ips.get(ip)) if key[MAC] != mac]
-        return min(found, key=_rank, default=None)
+        found = min([pair for pair in self._remotes(self.ips.get(ip)) if pair[0][MAC] != mac], key=_rank, default=None)
+        return found[1] if found is not None else None
 
 
-def _rank(remote: Remote) -> tuple[tuple[bool, int, int, bytes], int]:
-    """RFC 7432 section 15; the VNI only so that the order of arrival never decides."""
-    return remote.claim.rank(), remote.vni
+def _rank(route: tuple[bytes, Remote]) -> tuple[tuple[bool, int, int, bytes], int, bytes]:
+    """RFC 7432 section 15; VNI and key only so that the order of arrival never decides."""
+    key, remote = route
+    return remote.claim.rank(), remote.vni, key
