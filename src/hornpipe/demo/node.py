@@ -79,10 +79,6 @@ class Node:
     def await_established(self, count: int = 1, limit: float = 20.0) -> None:
         until(f"{count} session(s) of {self.host.name}", lambda: self.established(count), limit=limit)
 
-    def await_ready(self, limit: float = 20.0) -> None:
-        """All start-up gates are open."""
-        until(f"{self.host.name} is ready", lambda: self.status()["ready"], limit=limit)
-
     def run(self, command: str, *words: str, check: bool = True) -> str:
         """One of the installed commands (`hornpipe`, `bagpipe-rest-attach`, ...) on the host; what it prints."""
         env = {"HORNPIPE_RUNTIME_DIR": self.runtime_dir, "PATH": f"{SCRIPTS}:{os.environ['PATH']}"}

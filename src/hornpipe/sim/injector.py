@@ -35,7 +35,6 @@ class Injector:
         self.ready_connections: set[int] = set()
         self._closes: list[int] = []
         self._now = now
-        self._conn: int | None = None
         self.session.start(now)
         self._settle()
 

@@ -59,8 +59,6 @@ class Network:
         """(id of endpoint, connection) -> side."""
         self._last: dict[int, float] = {}
         """When the last bytes sent by a side arrive: none may overtake them."""
-        self.carried = 0
-        """Bytes delivered."""
 
     def serve(self, address: str, endpoint: Speaking) -> None:
         """Does for an endpoint what a speaker does: connects, closes, bytes."""
@@ -120,7 +118,6 @@ class Network:
 
         def arrive() -> None:
             if receiver.open and receiver.conn is not None and not self.is_cut(sender.address, receiver.address):
-                self.carried += len(data)
                 receiver.endpoint.received(receiver.conn, data, self.clock.now)
 
         self._in_order(sender, arrive)
