@@ -175,12 +175,13 @@ class Imported:
     def neighbour(self, ip: bytes) -> tuple[bytes, Remote] | None:
         """The MAC that has the IP: that of the route that ranks best."""
         keys = self.ips.get(ip)
-        # One route, as nearly always: nothing to rank, and a bulk import asks this for each.
-        found = (
-            next(self._remotes(keys), None)
-            if isinstance(keys, bytes)
-            else min(self._remotes(keys), key=_rank, default=None)
-        )
+        if isinstance(keys, bytes):  # as nearly always: nothing to rank, and a bulk import asks this for each
+            path = self.best(keys)
+            if path is None:
+                return None
+            remote = remote_of(path, self.own_vtep)
+            return (keys[MAC], remote) if remote.value(self.instance) is not None else None
+        found = min(self._remotes(keys), key=_rank, default=None)
         return (found[0][MAC], found[1]) if found is not None else None
 
     def others(self, ip: bytes, mac: bytes) -> Remote | None:
