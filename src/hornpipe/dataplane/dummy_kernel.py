@@ -20,8 +20,11 @@ from hornpipe.forwarding.entry import (
     Entry,
     Gateway,
     InterfaceAddress,
+    MplsInput,
     NetnsPort,
     Port,
+    Tunnel,
+    Vrf,
     Vxlan,
 )
 from hornpipe.forwarding.link import Link
@@ -232,6 +235,8 @@ class DummyKernel:
         self.writes.append(("put", entry.kind))
         if isinstance(entry, Bridge):
             return self._put_bridge(entry)
+        if isinstance(entry, Vrf | Tunnel | MplsInput):
+            return f"a kernel in memory has no {entry.kind}"
         bridge = self.links.get(entry.bridge)
         if bridge is None:
             return f"bridge {entry.bridge} does not exist"

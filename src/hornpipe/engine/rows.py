@@ -81,6 +81,16 @@ class InstanceRow(Row, frozen=True, kw_only=True):
     names: tuple[str, ...]
     """All names of a shared broadcast domain."""
     description: str
+    vrf: str = ""
+    """The VRF device an ``ipvpn`` is, or an ``evpn`` with IRB is in; ``main`` for the host's own table."""
+    table: int = 0
+    label: int = 0
+    """MPLS label of the instance; 0: none."""
+    router_mac: str = ""
+    encapsulations: tuple[str, ...] = ()
+    irb: str = ""
+    prefixes: int = 0
+    """Prefixes imported into the VRF."""
 
 
 class PortRow(Row, frozen=True, kw_only=True):
@@ -137,12 +147,19 @@ class RouteRow(Row, frozen=True, kw_only=True):
     pmsi: str
     imported_by: tuple[str, ...]
     """Instances."""
+    prefix: str = ""
+    """Of a route that has one: VPN-IPv4/IPv6, unicast, E-VPN type 5."""
+    gateway: str = ""
+    """Overlay index of a type 5 route (RFC 9136 section 3)."""
 
 
 class EntryRow(Row, frozen=True, kw_only=True):
     """One thing the kernel should hold."""
 
-    kind: Literal["bridge", "vxlan", "port", "gateway", "fdb", "flood", "neigh", "local"]
+    kind: Literal[
+        "vrf", "bridge", "vxlan", "tunnel", "port", "gateway", "mpls-input",
+        "fdb", "flood", "neigh", "local", "route", "mpls",
+    ]  # fmt: skip
     instance: str
     device: str
     key: str
@@ -178,6 +195,8 @@ class StatusRow(Row, frozen=True, kw_only=True):
     entries: dict[str, int]
     """status -> count."""
     alarms: tuple[str, ...]
+    missing_features: tuple[str, ...] = ()
+    """What this kernel lacks and what would give it: ``vrf: module vrf (CONFIG_NET_VRF)``."""
 
 
 class EventRow(Row, frozen=True, kw_only=True):

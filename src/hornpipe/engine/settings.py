@@ -10,7 +10,7 @@ import msgspec
 from hornpipe.bgp.family import EVPN, RTC
 from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.net.ip import Address
-from hornpipe.vpn.spec import Refused, SourceSpec
+from hornpipe.vpn.spec import Encapsulation, Refused, SourceSpec
 from hornpipe.vpn.surroundings import Terms
 
 
@@ -58,6 +58,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Offer RT-Constraint (RFC 4684) and announce memberships."""
     vni_range: tuple[int, int] = (16, 16777215)
     """Where VNIs that nobody gave are taken from. 0 to 15 are avoided as MPLS reserves these labels."""
+    encapsulations: tuple[Encapsulation, ...] = ()
+    """What routed instances that name none and have no VNI may use, preferred first."""
+    label_range: tuple[int, int] = (16, 1048575)
+    table_base: int = 10000
+    mpls_interfaces: tuple[str, ...] = ()
+    """Where labelled packets come in directly over Ethernet."""
+    announce: tuple[str, ...] = ()
+    """Prefixes of this host announced as IPv4 and IPv6 unicast, such as its loopback: ``10.0.0.1/32``."""
+    install_unicast: bool = False
+    """Received unicast routes go to the host's main table (an underlay without another routing daemon)."""
     stale_time: float = 120.0
     """How long paths of a lost session stay in use; 0: not at all."""
     sync_time: float = 120.0
@@ -80,6 +90,10 @@ def terms_of(settings: Settings) -> Terms:
         vxlan_port=settings.vxlan_port,
         underlay_mtu=settings.underlay_mtu,
         vni_range=settings.vni_range,
+        encapsulations=settings.encapsulations,
+        label_range=settings.label_range,
+        table_base=settings.table_base,
+        mpls_interfaces=settings.mpls_interfaces,
         duplicate_moves=settings.duplicate_moves,
         duplicate_time=settings.duplicate_time,
         duplicate_recovery=settings.duplicate_recovery,
@@ -99,6 +113,8 @@ FIXED = (
     ("vtep", "vxlan.local_address"),
     ("vxlan_port", "vxlan.port"),
     ("vni_range", "vxlan.vni_range"),
+    ("label_range", "ipvpn.label_range"),
+    ("table_base", "ipvpn.table_base"),
 )
 """What every route and device of ours is made of: changing it is a new start."""
 

@@ -7,7 +7,7 @@ hundred thousand (FDB, neighbours) are not here but in `hornpipe.forwarding.tabl
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
@@ -26,6 +26,24 @@ PORT_ALIAS = "hornpipe-port:"
 """The same on a link that somebody else made and we put into a bridge: never deleted, only released."""
 
 
+class Vrf(msgspec.Struct, frozen=True, kw_only=True):
+    """The device of a routing table. It ends in an unreachable default route, so that nothing leaks out of it."""
+
+    kind: ClassVar[str] = "vrf"
+    rank: ClassVar[int] = -1
+    name: str
+    instance: str
+    table: int
+
+    @property
+    def key(self) -> EntryKey:
+        return ("vrf", self.name)
+
+    @property
+    def text(self) -> str:
+        return f"table {self.table}"
+
+
 class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     """The broadcast domain. With `owned` False it exists already: we only wait for it and never change it."""
 
@@ -37,6 +55,10 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     mac: bytes | None = None
     """None: chosen once when the bridge is made and stable from then on."""
     owned: bool = True
+    routed: bool = False
+    """Packets are routed in and out: forwarding on, reverse path filter off."""
+    vrf: str = ""
+    """The VRF device it is enslaved to; empty: none."""
 
     @property
     def key(self) -> EntryKey:
@@ -44,7 +66,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        return f"mtu {self.mtu}" if self.mtu else ""
+        return " ".join((f"mtu {self.mtu}" if self.mtu else "", f"master {self.vrf}" if self.vrf else "")).strip()
 
 
 class Vxlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,16 +94,31 @@ class Vxlan(msgspec.Struct, frozen=True, kw_only=True):
         return f"id {self.vni} local {address_text(self.local)} dstport {self.dstport} master {self.bridge}"
 
 
+class Routed(msgspec.Struct, frozen=True, kw_only=True):
+    """What makes a port a router's: no bridge, but addresses, neighbours and forwarding."""
+
+    vrf: str
+    """The VRF device; empty: the host's main table."""
+    gateways: tuple[bytes, ...] = ()
+    """Addresses the host answers for on the port, each alone (/32, /128), so that many ports can have the same."""
+    neighbours: tuple[tuple[bytes, bytes], ...] = ()
+    """(IP, MAC) of the stations behind it: permanent neighbours."""
+    proxy: bool = True
+    """Answer ARP and ND for what is routed elsewhere (proxy_arp, proxy_ndp)."""
+
+
 class Port(msgspec.Struct, frozen=True, kw_only=True):
-    """An interface that exists or will exist (tap, veth end), to be a port of the bridge."""
+    """An interface that exists or will exist (tap, veth end), to be a port of the bridge, or of a router."""
 
     kind: ClassVar[str] = "port"
     rank: ClassVar[int] = 2
     interface: str
     bridge: str
+    """Empty if `routed`."""
     instance: str
     learn: bool = False
     mtu: int | None = None
+    routed: Routed | None = None
 
     @property
     def name(self) -> str:
@@ -113,6 +150,7 @@ class NetnsPort(msgspec.Struct, frozen=True, kw_only=True):
     """Default routes to set inside."""
     mtu: int | None = None
     learn: bool = False
+    routed: Routed | None = None
 
     @property
     def key(self) -> EntryKey:
@@ -132,6 +170,13 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     addresses: tuple[InterfaceAddress, ...]
     mac: bytes | None = None
+    device: str = ""
+    """A macvlan on the bridge that has `addresses` and `mac` instead of it; so the bridge keeps a MAC and addresses of
+    this host alone (`own`)."""
+    vrf: str = ""
+    """The VRF device of `device`."""
+    own: tuple[InterfaceAddress, ...] = ()
+    """With `device`: the bridge's own addresses."""
 
     @property
     def name(self) -> str:
@@ -146,7 +191,53 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(f"{address_text(address)}/{length}" for address, length in self.addresses)
 
 
-Entry: TypeAlias = Bridge | Vxlan | Port | NetnsPort | Gateway
+class Tunnel(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that carries MPLS in IP. GRE without `remote` is multipoint: the neighbours on it say where to
+    (a ``neigh`` table whose values are VTEP addresses instead of MACs)."""
+
+    kind: ClassVar[str] = "tunnel"
+    rank: ClassVar[int] = 1
+    name: str
+    instance: str
+    """Empty: of no single instance."""
+    encapsulation: Literal["gre", "udp"]
+    local: bytes
+    remote: bytes = b""
+    dstport: int = 6635
+    """UDP (RFC 7510 section 3)."""
+
+    @property
+    def key(self) -> EntryKey:
+        return ("tunnel", self.name)
+
+    @property
+    def text(self) -> str:
+        remote = address_text(self.remote) if self.remote else "any"
+        return f"{self.encapsulation} local {address_text(self.local)} remote {remote}"
+
+
+class MplsInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Accept labelled packets on an interface (``net.mpls.conf.NAME.input``), and have a label table."""
+
+    kind: ClassVar[str] = "mpls-input"
+    rank: ClassVar[int] = 2
+    interface: str
+    instance: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.interface
+
+    @property
+    def key(self) -> EntryKey:
+        return ("mpls-input", self.interface)
+
+    @property
+    def text(self) -> str:
+        return "mpls input on"
+
+
+Entry: TypeAlias = Vrf | Bridge | Vxlan | Tunnel | Port | NetnsPort | Gateway | MplsInput
 
 
 def address_text(packed: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hornpipe.forwarding.batch import Batch, Results
-from hornpipe.forwarding.entry import Bridge, Entry, EntryKey, Gateway, NetnsPort
+from hornpipe.forwarding.entry import Bridge, Entry, EntryKey, Gateway, MplsInput, NetnsPort, Tunnel, Vrf
 from hornpipe.forwarding.link import Links
 from hornpipe.forwarding.verdict import verdict
 
@@ -173,4 +173,5 @@ class RareEntries:
 
 
 def bridge_of(entry: Entry) -> str:
-    return entry.name if isinstance(entry, Bridge) else entry.bridge
+    """The bridge an entry mentions, or the entry's own name."""
+    return entry.name if isinstance(entry, Bridge | Vrf | Tunnel | MplsInput) else entry.bridge

@@ -152,6 +152,8 @@ def domain_of(spec: InstanceSpec, import_rts: frozenset[bytes], export_rts: froz
 
 def check_instance(spec: InstanceSpec, field: str = "instance") -> CheckedInstance:
     name = check_name(spec.name, f"{field}.name")
+    if spec.type != "evpn":
+        raise Refused(f"{field}.type", f"{spec.type} is not built yet", "give evpn", "unsupported")
     if name.startswith("shared:"):
         raise Refused(f"{field}.name", "names that begin with shared: are ours", "give another name")
     if spec.vni is not None and not 1 <= spec.vni <= MAX_VNI:

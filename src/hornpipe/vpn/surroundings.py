@@ -18,6 +18,7 @@ from hornpipe.rib.path import Path
 from hornpipe.vpn.check import CheckedPort
 from hornpipe.vpn.desired import PortId
 from hornpipe.vpn.origin import LocalRoutes
+from hornpipe.vpn.spec import Encapsulation
 
 
 class Routes(LocalRoutes, Protocol):
@@ -37,6 +38,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     vxlan_port: int = 4789
     underlay_mtu: int | None = None
     vni_range: tuple[int, int] = (16, 16777215)
+    encapsulations: tuple[Encapsulation, ...] = ()
+    """Of routed instances that name none and have no VNI."""
+    label_range: tuple[int, int] = (16, 1048575)
+    """MPLS labels given to routed instances and ports."""
+    table_base: int = 10000
+    """The routing table of instance n is this plus n."""
+    mpls_interfaces: tuple[str, ...] = ()
+    """Where labelled packets come in directly over Ethernet."""
     duplicate_moves: int = 5
     duplicate_time: float = 180.0
     duplicate_recovery: float = 540.0
