@@ -9,7 +9,8 @@ from hornpipe.bgp.attr import as_path, community
 from hornpipe.bgp.attr.extended import ext_community_text
 from hornpipe.bgp.family import EVPN, RTC
 from hornpipe.bgp.nlri import evpn
-from hornpipe.bgp.nlri.table import FAMILIES, next_hop_address
+from hornpipe.bgp.nlri.next_hop import next_hop_address
+from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.engine.rows import RouteRow
 from hornpipe.net.esi import Esi
 from hornpipe.net.ip import Address

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from fuzz.targets import NLRI_KEYS
 from hornpipe.bgp import family
 from hornpipe.bgp.error import SessionReset
-from hornpipe.bgp.nlri.table import FAMILIES, next_hop_address
+from hornpipe.bgp.nlri import labelled, unicast, vpn
+from hornpipe.bgp.nlri.table import FAMILIES
+from hornpipe.net.prefix import Prefix
 
 RD = "00010a0000010005"
 
@@ -107,24 +109,38 @@ def test_who_is_constrained_and_who_has_a_next_hop() -> None:
     assert not FAMILIES[family.FLOWSPEC_IPV4].carries_next_hop
 
 
-V4, V6, LINK = b"\x0a\x00\x00\x01", bytes(15) + b"\x01", b"\xfe\x80" + bytes(14)
+PREFIXES = [
+    ("10.1.2.3/32", "0a010203", "0a010203"),
+    ("10.1.2.0/24", "0a0102ff", "0a0102"),
+    ("10.1.254.0/23", "0a01ff", "0a01fe"),
+    ("0.0.0.0/0", "0a000001", ""),
+    ("2001:db8::/32", "20010db8" + "ff" * 12, "20010db8"),
+    ("2001:db8::1/128", "20010db8" + "00" * 11 + "01", "20010db8" + "00" * 11 + "01"),
+]
 
 
-@pytest.mark.parametrize(
-    ("field", "address"),
-    [
-        (V4, V4),
-        (V6, V6),
-        (V6 + LINK, V6),
-        (bytes(8) + V4, V4),
-        (bytes(8) + V6, V6),
-        (bytes(8) + V6 + bytes(8) + LINK, V6),
-        (b"", b""),
-        (b"12345", b""),
-    ],
-)
-def test_address_of_a_next_hop(field: bytes, address: bytes) -> None:
-    assert next_hop_address(field) == address
+@pytest.mark.parametrize(("text", "address", "cut"), PREFIXES)
+def test_keys_are_made_of_prefixes(text: str, address: str, cut: str) -> None:
+    """With host bits, or cut already: the key is that which `split` finds."""
+    prefix = Prefix.parse(text)
+    rd = bytes.fromhex(RD)
+    key = vpn.vpn_key(rd, prefix.length, bytes.fromhex(address))
+    plain = unicast.unicast_key(prefix.length, bytes.fromhex(address))
+    assert key == bytes((prefix.length,)) + rd + bytes.fromhex(cut)
+    assert plain == bytes((prefix.length,)) + bytes.fromhex(cut)
+    wide, wide_plain = (vpn.prefix4, unicast.prefix4) if prefix.version == 4 else (vpn.prefix6, unicast.prefix6)
+    assert wide(key) == wide_plain(plain) == prefix
+    assert vpn.rd_of(key) == rd
+    family_of = family.VPNV4 if prefix.version == 4 else family.VPNV6
+    row = FAMILIES[family_of]
+    assert row.split(row.join(key, labelled.label_payload(100)), []) == [(key, labelled.label_payload(100))]
+
+
+@pytest.mark.parametrize(("label", "raw"), [(0, "000001"), (100, "000641"), (1048575, "fffff1")])
+def test_labels(label: int, raw: str) -> None:
+    assert labelled.label_payload(label) == bytes.fromhex(raw)
+    assert labelled.label_of(bytes.fromhex(raw)) == label
+    assert labelled.label_of(bytes.fromhex(raw[:-1] + "e")) == label  # traffic class, no bottom of stack
 
 
 @given(st.lists(st.tuples(st.integers(0, 32), st.binary(min_size=4, max_size=4), st.binary(min_size=8, max_size=8))))

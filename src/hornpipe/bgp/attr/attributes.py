@@ -28,6 +28,7 @@ class Attributes:
         "ext_communities",
         "family",
         "large_communities",
+        "link_bandwidth",
         "local_pref",
         "med",
         "mobility",
@@ -37,8 +38,11 @@ class Attributes:
         "originator_id",
         "pmsi",
         "raw",
+        "redirects",
         "route_targets",
         "router_mac",
+        "rt_records",
+        "sort_order",
         "sticky",
         "unknown",
     )
@@ -72,6 +76,14 @@ class Attributes:
         self.es_import: bytes | None = None
         self.nd_flags: int | None = None
         """Flags of the ARP/ND extended community (RFC 9047)."""
+        self.redirects: tuple[bytes, ...] = ()
+        """Route targets of the VRFs that a flow specification redirects to."""
+        self.rt_records: tuple[bytes, ...] = ()
+        """Route targets a re-advertised route has passed through."""
+        self.sort_order: int | None = None
+        """Its place among equal routes (consistent hash sort order)."""
+        self.link_bandwidth: float | None = None
+        """Bytes a second."""
         self.pmsi: Pmsi | None = None
         self.large_communities: tuple[tuple[int, int, int], ...] = ()
         self.unknown: tuple[tuple[int, int, bytes], ...] = ()

@@ -52,6 +52,11 @@ def _masked(raw: bytes, length: int) -> bytes:
     return raw[:-1] + bytes((raw[-1] & 0xFF00 >> tail & 0xFF,))
 
 
+def prefix(address: bytes, length: int) -> bytes:
+    """As in a key: only the bytes `length` needs, host bits cleared. `address` may be whole or cut already."""
+    return _masked(address[: (length + 7) // 8], length)
+
+
 def join(key: bytes, payload: bytes, rd: bool) -> bytes:
     bits = key[0] + 8 * len(payload) + (64 if rd else 0)
     return bits.to_bytes(1, "big") + payload + key[1:]

@@ -102,17 +102,3 @@ _ROWS: Final = (
 )  # fmt: skip
 
 FAMILIES: Final[dict[int, FamilySpec]] = {row.family: row for row in _ROWS}
-
-
-def next_hop_address(next_hop: bytes) -> bytes:
-    """The (global) address of a next hop field of any family: 4 or 16 bytes, or empty if there is none."""
-    size = len(next_hop)
-    if size in (4, 16):
-        return next_hop
-    if size == 32:
-        return next_hop[:16]
-    if size == 12:
-        return next_hop[8:]
-    if size in (24, 48):
-        return next_hop[8:24]
-    return b""

@@ -6,6 +6,21 @@ from hornpipe.bgp.nlri import prefix_wire
 from hornpipe.net.ip import Address
 
 
+def unicast_key(length: int, address: bytes) -> bytes:
+    """The key of a prefix; host bits of `address` are cleared."""
+    return bytes((length,)) + prefix_wire.prefix(address, length)
+
+
+def prefix4(key: bytes) -> bytes:
+    """Length and the whole address (5 bytes), as `hornpipe.forwarding.table.route_key` has it."""
+    return key + bytes(5 - len(key))
+
+
+def prefix6(key: bytes) -> bytes:
+    """Length and the whole address, 17 bytes."""
+    return key + bytes(17 - len(key))
+
+
 def split4(data: bytes, errors: list[str]) -> list[tuple[bytes, bytes]]:
     return prefix_wire.split(data, 32, False, False)
 

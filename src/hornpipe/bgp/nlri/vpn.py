@@ -1,7 +1,7 @@
 """IP-VPN routes (RFC 4364 section 4.3, RFC 4659): label, route distinguisher, prefix.
 
-Key: prefix length, distinguisher, prefix; payload: the label. The same prefix with another label is the same
-route.
+Key: prefix length, distinguisher, prefix; payload: the label (`labelled.label_payload`, `labelled.label_of`). The same
+prefix with another label is the same route.
 """
 
 from __future__ import annotations
@@ -9,6 +9,25 @@ from __future__ import annotations
 from hornpipe.bgp.nlri import prefix_wire
 from hornpipe.net.ip import Address
 from hornpipe.net.rd import RouteDistinguisher
+
+
+def vpn_key(rd: bytes, length: int, address: bytes) -> bytes:
+    """The key of a prefix; host bits of `address` are cleared."""
+    return bytes((length,)) + rd + prefix_wire.prefix(address, length)
+
+
+def rd_of(key: bytes) -> bytes:
+    return key[1:9]
+
+
+def prefix4(key: bytes) -> bytes:
+    """Length and the whole address (5 bytes), as `hornpipe.forwarding.table.route_key` has it."""
+    return key[:1] + key[9:] + bytes(13 - len(key))
+
+
+def prefix6(key: bytes) -> bytes:
+    """Length and the whole address, 17 bytes."""
+    return key[:1] + key[9:] + bytes(25 - len(key))
 
 
 def split4(data: bytes, errors: list[str]) -> list[tuple[bytes, bytes]]:
