@@ -107,9 +107,18 @@ class Model:
     # ---- what follows
 
     def best(self, key: bytes) -> Entry | None:
-        left = list(self.entries.get(key, {}).values())
+        left = self.equal(key)
         if not left:
             return None
+        first = min(self._originator(entry) for entry in left)
+        left = [entry for entry in left if self._originator(entry) == first]
+        return min(left, key=lambda entry: (entry.source and self.neighbours[entry.source].address) or b"")
+
+    def equal(self, key: bytes) -> list[Entry]:
+        """What is left before the tie-breaks."""
+        left = list(self.entries.get(key, {}).values())
+        if not left:
+            return []
 
         def keep_lowest(measure: object) -> None:
             nonlocal left
@@ -126,9 +135,7 @@ class Model:
             if (entry.said.med or 0) > min(rivals):
                 left = [other for other in left if other is not entry]
         keep_lowest(self._internal)
-        keep_lowest(self._originator)
-        keep_lowest(lambda entry: entry.source != LOCAL and self.neighbours[entry.source].address)
-        return left[0]
+        return left
 
     def _internal(self, entry: Entry) -> bool:
         return entry.source == LOCAL or self.neighbours[entry.source].internal

@@ -8,7 +8,7 @@ import pytest
 
 from hornpipe.bgp.attr.extended import mac_mobility
 from hornpipe.bgp.family import VPNV4
-from hornpipe.rib.best import explain, rank
+from hornpipe.rib.best import equal, explain, rank
 from tests.rib.room import EVPN, Room, mac
 
 KEY = mac(1)
@@ -143,3 +143,27 @@ def test_med_is_compared_within_a_neighbouring_as_only(order: tuple[int, ...]) -
     assert [path.source.id for path in ranked] == [2, 3, 1]
     assert explain(ranked[0], ranked[2]) == "the other one was eliminated by a lower MED of its neighbouring AS"
     assert rank([*ranked]) == ranked
+
+
+def test_equal_stops_before_the_tie_breaks() -> None:
+    room = Room()
+    one, two, three, four = (room.session(number) for number in range(1, 5))
+    one.announce(KEY, as_path=seq(65001), med=3)
+    two.announce(KEY, as_path=seq(65002), originator_id=b"oooo")
+    three.announce(KEY, as_path=seq(65001), med=4)  # loses to the first by MED
+    four.announce(KEY, as_path=seq(65003), origin=1)
+    best = equal(room.rib.candidates(EVPN, KEY))
+    assert [path.source.id for path in best] == [1, 2]
+    outside = room.session(9, remote_as=65004)
+    outside.announce(KEY)
+    assert [path.source.id for path in room.rib.equal(EVPN, KEY)] == [9]
+
+
+def test_routes_of_several_keys_are_compared_alike() -> None:
+    room = Room()
+    one, two = room.session(1), room.session(2)
+    one.announce(mac(1), local_pref=200)
+    two.announce(mac(2), local_pref=200)
+    two.announce(mac(3))
+    paths = [room.rib.candidates(EVPN, mac(number))[0] for number in (3, 2, 1)]
+    assert [path.source.id for path in equal(rank(paths))] == [1, 2]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.rib.room import EVPN, Room, check_indexes, mac, target, vni
+import pytest
+
+from hornpipe.bgp.family import IPV4_UNICAST, VPNV4
+from hornpipe.rib.importer import EVERYTHING
+from tests.rib.room import EVPN, Room, Session, check_indexes, mac, target, vni
 
 T1, T2, T3 = target(1), target(2), target(3)
 
@@ -185,3 +189,93 @@ def test_forwarding_values_move_to_the_path_that_takes_the_place_of_a_stale_one(
     assert after
     assert after.value == "computed"
     assert room.dirty() == set()
+
+
+PLAIN = bytes.fromhex("200a000001")
+"""10.0.0.1/32."""
+
+
+def leaves(room: Room) -> tuple[Session, Session]:
+    """A host's two leaves, each in an AS of its own, and the importer of all they say."""
+    one = room.session(1, remote_as=65001, families=(IPV4_UNICAST,))
+    two = room.session(2, remote_as=65002, families=(IPV4_UNICAST,))
+    room.rib.set_imports(7, IPV4_UNICAST, EVERYTHING, multipath=True)
+    return one, two
+
+
+def say(session: Session, **attributes: object) -> None:
+    session.announce(PLAIN, family=IPV4_UNICAST, payload=b"", **attributes)
+
+
+def next_hops(room: Room) -> list[bytes]:
+    return [path.next_hop for path in room.rib.equal(IPV4_UNICAST, PLAIN)]
+
+
+def test_everything_is_imported_without_route_targets() -> None:
+    room = Room()
+    one, two = leaves(room)
+    say(one)
+    assert room.dirty() == {(7, PLAIN)}
+    assert room.rib.imported(7, IPV4_UNICAST, PLAIN) is not None
+    assert list(room.rib.matching(7, IPV4_UNICAST)) == [PLAIN]
+    room.rib.set_imports(8, IPV4_UNICAST, EVERYTHING)
+    assert room.dirty() == {(8, PLAIN)}
+    one.withdraw(PLAIN, family=IPV4_UNICAST)
+    assert room.dirty() == {(7, PLAIN), (8, PLAIN)}
+    room.rib.drop_importer(8, IPV4_UNICAST)
+    say(two)
+    assert room.dirty() == {(7, PLAIN)}
+    check_indexes(room.rib)
+
+
+def test_a_family_with_route_targets_is_not_imported_whole() -> None:
+    with pytest.raises(ValueError, match="by route target"):
+        Room().rib.set_imports(1, VPNV4, EVERYTHING)
+
+
+def test_equal_paths_come_and_go() -> None:
+    """The best one stays the same; only who asked for multipath hears of the others."""
+    room = Room()
+    one, two = leaves(room)
+    room.rib.set_imports(8, IPV4_UNICAST, EVERYTHING)
+    say(one)
+    room.dirty()
+    say(two)
+    assert room.dirty() == {(7, PLAIN)}
+    assert next_hops(room) == [one.address, two.address]
+    say(two, as_path=((2, (65002, 65003)),))
+    assert room.dirty() == {(7, PLAIN)}
+    assert next_hops(room) == [one.address]
+    say(two, as_path=((2, (65002, 65004)),))
+    assert room.dirty() == set()
+    say(two)
+    room.dirty()
+    two.withdraw(PLAIN, family=IPV4_UNICAST)
+    assert room.dirty() == {(7, PLAIN)}
+    assert next_hops(room) == [one.address]
+
+
+def test_a_stale_path_is_no_equal_one() -> None:
+    room = Room()
+    one, two = leaves(room)
+    say(one)
+    say(two)
+    room.dirty()
+    two.down(keep=60)
+    assert room.dirty() == {(7, PLAIN)}
+    assert next_hops(room) == [one.address]
+    two.up()
+    say(two)
+    assert room.dirty() == {(7, PLAIN)}
+    assert next_hops(room) == [one.address, two.address]
+
+
+def test_one_way_counts_once() -> None:
+    """Two reflectors tell of the same next hop; two links may have the same link-local one."""
+    room = Room()
+    one, two = leaves(room)
+    say(one, next_hop=b"\x0a\0\0\x09")
+    say(two, next_hop=b"\x0a\0\0\x09")
+    assert len(next_hops(room)) == 1
+    one.source.interface, two.source.interface = "eth0", "eth1"
+    assert len(next_hops(room)) == 2

@@ -21,6 +21,8 @@ TARGETS = [target(number) for number in range(1, 4)]
 KEYS = [mac(number) for number in range(2)]
 NUMBERS = [1, 2, 3, 4, 5]
 IMPORTERS = [1, 2]
+MULTIPATH = 2
+"""The importer that wants to know of equal paths."""
 WHOLE = [(64, int.from_bytes(one, "big")) for one in TARGETS]
 PREFIXES = [*WHOLE, (62, WHOLE[0][1] >> 2 << 2), (63, WHOLE[1][1] >> 1 << 1), (16, 0x0002 << 48), (0, 0)]
 
@@ -73,6 +75,9 @@ class Machine(RuleBasedStateMachine):
         }
         self.targets: dict[int, frozenset[bytes]] = {one: frozenset() for one in IMPORTERS}
         self.imported: dict[int, dict[bytes, Said]] = {one: {} for one in IMPORTERS}
+        self.equal: dict[bytes, set[tuple[bytes, bytes]]] = {}
+        for one in IMPORTERS:
+            self.room.rib.set_imports(one, EVPN, frozenset(), multipath=one == MULTIPATH)
         for number in NUMBERS[:3]:
             self.up(number)
 
@@ -183,6 +188,8 @@ class Machine(RuleBasedStateMachine):
                 self.imported[importer].pop(key, None)
             else:
                 self.imported[importer][key] = Said(path.payload, path.next_hop, path.attributes.route_targets)
+            if importer == MULTIPATH:
+                self.equal[key] = {(one.next_hop, one.payload) for one in self.room.rib.equal(family, key)}
 
     # ---- what must hold
 
@@ -198,6 +205,8 @@ class Machine(RuleBasedStateMachine):
             wanted = self.model.imports(targets)
             assert self.imported[importer] == {key: Said(*said[:3]) for key, said in wanted.items()}
             assert set(self.room.rib.matching(importer, EVPN)) == set(wanted)
+        for key in self.imported[MULTIPATH]:
+            assert self.equal[key] == {(one.said.next_hop, one.said.payload) for one in self.model.equal(key)}
 
     @invariant()
     def indexes_agree(self) -> None:

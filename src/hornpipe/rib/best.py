@@ -5,6 +5,9 @@ beats what is kept stale; RFC 7432 section 15 (a sticky MAC beats one that is no
 lower one); and a local route beats a learnt one. The interior cost is left out: the next hops are VTEPs, and the
 underlay is not ours.
 
+`equal` says which paths tie with the best one before the tie-breaks: equal-cost multipath. Neither it nor `rank` cares
+whether the paths are of one key, so routes of several RDs to one prefix are compared with them too.
+
 MED is compared between paths of the same neighbouring AS only, which is no total order. The key holds it in its
 place, and `rank` falls back to the elimination as the RFC writes it in the one case where that matters.
 """
@@ -126,6 +129,8 @@ STEPS: tuple[Step, ...] = (
 )
 MED = 7
 """Where MED stands in the key."""
+EXTERNAL = 8
+"""The last step that is no tie-break."""
 
 
 def sort_key(source: Source, attributes: Attributes, family: int) -> SortKey:
@@ -141,6 +146,28 @@ def neighbour_as(attributes: Attributes) -> int:
     for kind, members in attributes.as_path:
         return members[0] if kind == AS_SEQUENCE and members else 0
     return 0
+
+
+def equal(ranked: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Of paths best first: those as good as the first, each way (next hop, label, interface) once.
+
+    Equal up to eBGP over iBGP: of AS_PATH the length counts (the neighbouring ASes of a host's two leaves differ), MED
+    within one neighbouring AS."""
+    if len(ranked) < 2:
+        return ranked
+    first = ranked[0]
+    head, external = first.sort_key[:MED], first.sort_key[EXTERNAL]
+    same = [path for path in ranked if path.sort_key[:MED] == head]
+    lowest: dict[int, SortKey] = {}
+    for path in same:
+        value = path.sort_key[MED:EXTERNAL]
+        if value < lowest.get(path.block.neighbour_as, (1 << 32,)):
+            lowest[path.block.neighbour_as] = value
+    ways: dict[tuple[bytes, bytes, str], Path] = {}
+    for path in same:
+        if path.sort_key[MED:EXTERNAL] == lowest[path.block.neighbour_as] and path.sort_key[EXTERNAL] == external:
+            ways.setdefault((path.block.next_hop, path.payload, path.source.interface), path)
+    return tuple(ways.values())
 
 
 def _key_of(path: Path) -> SortKey:

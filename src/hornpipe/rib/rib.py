@@ -21,10 +21,10 @@ from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.bgp.update import Update, end_of_rib
 from hornpipe.rib import constraint, imports
 from hornpipe.rib.admission import admit
-from hornpipe.rib.best import DEFAULT_LOCAL_PREF
+from hornpipe.rib.best import DEFAULT_LOCAL_PREF, equal
 from hornpipe.rib.constraint import PATIENCE, Interest
 from hornpipe.rib.identity import Identity
-from hornpipe.rib.importer import Importer
+from hornpipe.rib.importer import EVERYTHING, Importer
 from hornpipe.rib.intake import Intake
 from hornpipe.rib.outlet import Outlet, Peer
 from hornpipe.rib.packing import pack
@@ -224,12 +224,17 @@ class Rib:
 
     # ---- importers ---------------------------------------------------------------------------------------------------
 
-    def set_imports(self, importer: int, family: int, targets: frozenset[bytes]) -> None:
-        """What an instance imports from now on; routes that come into or go out of sight become dirty for it."""
+    def set_imports(self, importer: int, family: int, targets: frozenset[bytes], *, multipath: bool = False) -> None:
+        """What an instance imports from now on; routes that come into or go out of sight become dirty for it. With
+        `multipath` (as it was at the first call) also those whose `equal` changes. `EVERYTHING` if there are no route
+        targets."""
         table = self._table(family)
+        if table.constrained and targets == EVERYTHING:
+            raise ValueError(f"{family_name(family)} is imported by route target")
         known = table.importers.get(importer)
         if known is None:
-            known = table.importers[importer] = Importer(importer, family)
+            known = table.importers[importer] = Importer(importer, family, multipath)
+            table.multipath += multipath
         if table.constrained:
             for target in targets - known.targets:
                 self._interest.add(target)
@@ -242,7 +247,9 @@ class Rib:
         if family not in self.tables or importer not in self.tables[family].importers:
             return
         self.set_imports(importer, family, frozenset())
-        self._ready_importers.pop(self.tables[family].importers.pop(importer), None)
+        known = self.tables[family].importers.pop(importer)
+        self.tables[family].multipath -= known.multipath
+        self._ready_importers.pop(known, None)
 
     def take_imports(self, budget: int) -> list[tuple[int, int, bytes]]:
         """(importer, family, key) of routes to look at again, each once however often it changed."""
@@ -267,9 +274,9 @@ class Rib:
         """The best path if this importer imports it."""
         path = self.best(family, key)
         known = self.tables[family].importers.get(importer) if path is not None else None
-        if path is None or known is None or known.targets.isdisjoint(path.block.targets):
+        if path is None or known is None:
             return None
-        return path
+        return path if known.targets == EVERYTHING or not known.targets.isdisjoint(path.block.targets) else None
 
     def matching(self, importer: int, family: int) -> Iterator[bytes]:
         """The keys of all routes an importer imports."""
@@ -287,6 +294,11 @@ class Rib:
         """All paths, best first."""
         table = self.tables.get(family)
         return () if table is None else table.candidates(key)
+
+    def equal(self, family: int, key: bytes) -> tuple[Path, ...]:
+        """The best path and those as good, each way once: equal-cost multipath."""
+        table = self.tables.get(family)
+        return () if table is None else equal(table.candidates(key))
 
     def routes(self, family: int) -> Iterator[tuple[bytes, tuple[Path, ...]]]:
         """Every key with its paths, best first. The table must not change while this is walked."""

@@ -22,6 +22,7 @@ class Source:
         "families",
         "id",
         "intakes",
+        "interface",
         "internal",
         "last_error",
         "local",
@@ -42,6 +43,7 @@ class Source:
         router_id: bytes = b"\0\0\0\0",
         address: bytes = b"",
         remote_as: int = 0,
+        interface: str = "",
     ) -> None:
         self.id = id
         self.name = name
@@ -55,6 +57,8 @@ class Source:
         self.address = address
         """Packed; the last tie-break."""
         self.remote_as = remote_as
+        self.interface = interface
+        """The link of an unnumbered peer, on which its link-local next hops are; else empty."""
         self.as4 = True
         """The session carries AS numbers in four bytes (RFC 6793)."""
         self.families: frozenset[int] = frozenset()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from hornpipe.bgp.nlri.table import FamilySpec
 from hornpipe.rib.audience import Audience
-from hornpipe.rib.best import rank
+from hornpipe.rib.best import equal, rank
 from hornpipe.rib.export import Scope, permits
 from hornpipe.rib.importer import Importer
 from hornpipe.rib.path import Block, Path
@@ -42,8 +42,10 @@ class Table:
         "family",
         "importers",
         "importers_by_target",
+        "importers_wide",
         "made",
         "made_bytes",
+        "multipath",
         "outlets",
         "outlets_by_target",
         "outlets_wide",
@@ -68,6 +70,10 @@ class Table:
         self.blocks_by_target: dict[bytes, dict[Block, None]] = {}
         self.importers: dict[int, Importer] = {}
         self.importers_by_target: dict[bytes, dict[Importer, None]] = {}
+        self.importers_wide: dict[Importer, None] = {}
+        """Those that import everything."""
+        self.multipath = 0
+        """How many importers want to know of equal paths beside the best one."""
         self.outlets: dict[Outlet, None] = {}
         self.outlets_by_target: dict[bytes, dict[Outlet, None]] = {}
         """Outlets whose peers asked for exactly this route target."""
@@ -121,7 +127,7 @@ class Table:
         return audience
 
     def _work_out(self, block: Block) -> Audience:
-        importers: dict[Importer, None] = {}
+        importers = dict(self.importers_wide)
         asked = dict(self.outlets_wide)
         for target in block.targets:
             importers.update(self.importers_by_target.get(target, {}))
@@ -299,10 +305,24 @@ class Table:
         several = isinstance(self.entries[key], tuple)
         ranked = rank(paths)
         best = ranked[0]
+        if self.multipath:
+            self._ways_changed(key, ranked)
         self.entries[key] = ranked if len(ranked) > 1 else best
         self.contended += (len(ranked) > 1) - several
         if best is not old_best and best.twin is not old_best:
             self.changed(key, old_best, best)
+
+    def _ways_changed(self, key: bytes, ranked: tuple[Path, ...]) -> None:
+        """Tells the importers that care if the equal paths are others than those in the table."""
+        entry = self.entries[key]
+        if _ways(entry if isinstance(entry, tuple) else (entry,)) != _ways(ranked):
+            self._ways_dirty(key, ranked[0])
+
+    def _ways_dirty(self, key: bytes, best: Path) -> None:
+        for importer in self.audience(best.block).importers:
+            if importer.multipath:
+                importer.dirty[key] = None
+                self.ready_importers[importer] = None
 
     def _leave(self, key: bytes, path: Path) -> None:
         del path.keys[key]
@@ -335,3 +355,10 @@ class Table:
             entry = self.entries[key]
             if isinstance(entry, tuple):
                 self._rank(key, entry[0], list(entry))
+                if self.multipath:  # the old sort key is gone, so whether the path was an equal one is not known
+                    self._ways_dirty(key, entry[0])
+
+
+def _ways(ranked: tuple[Path, ...]) -> list[tuple[bytes, bytes, bytes, str]]:
+    """What the equal paths say, in whichever session they said it."""
+    return [(path.block.next_hop, path.payload, path.block.raw, path.source.interface) for path in equal(ranked)]
