@@ -21,6 +21,7 @@ class Core:
         self.forwarding = Forwarding()
         self.presence: list[tuple[str, bool]] = []
         self.macs: list[tuple[str, str, bytes, bool]] = []
+        self.rerouted: list[bytes] = []
         self.scanned: list[float] = []
         self.woken = 0
 
@@ -29,6 +30,9 @@ class Core:
 
     def kernel_macs(self, changes: Iterable[tuple[str, str, bytes, bool]], now: float) -> None:
         self.macs += changes
+
+    def underlay_changed(self, addresses: Iterable[bytes], now: float) -> None:
+        self.rerouted += addresses
 
     def kernel_scanned(self, now: float) -> None:
         self.scanned.append(now)

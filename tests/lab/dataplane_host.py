@@ -38,6 +38,7 @@ class Core:
         self.forwarding = Forwarding()
         self.presence: dict[str, bool] = {}
         self.macs: list[tuple[str, str, bytes, bool]] = []
+        self.rerouted: list[bytes] = []
         self.scanned = 0
 
     def links_changed(self, changes: Iterable[tuple[str, bool]], now: float) -> None:
@@ -45,6 +46,9 @@ class Core:
 
     def kernel_macs(self, changes: Iterable[tuple[str, str, bytes, bool]], now: float) -> None:
         self.macs += changes
+
+    def underlay_changed(self, addresses: Iterable[bytes], now: float) -> None:
+        self.rerouted += addresses
 
     def kernel_scanned(self, now: float) -> None:
         self.scanned += 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol
 
 from hornpipe.forwarding.audit import Probe
 from hornpipe.forwarding.batch import Batch, Results, Scan
 from hornpipe.forwarding.entry import InterfaceAddress
 from hornpipe.forwarding.link import Link
+from hornpipe.forwarding.nexthop import Nexthop
+from hornpipe.forwarding.question import Found, Question
+from hornpipe.forwarding.underlay import Way
 
 
 class EventSink(Protocol):
@@ -29,6 +32,27 @@ class EventSink(Protocol):
 
     def bridge_fdb(self, bridge: int, port: int, mac: bytes, present: bool, permanent: bool = False) -> None: ...
 
+    def route(self, table: int, key: bytes, nexthop: int | None, present: bool) -> None:
+        """A route with `ROUTE_METRIC`, of any protocol, in any table, came, changed or went.
+
+        `nexthop`: as in `Scan.routes`. Routes that go with a device or a nexthop are not always told.
+        """
+
+    def main_changed(self) -> None:
+        """Something in the main table changed, whosever route it is: ways of the underlay may be others now."""
+
+    def vrf_default_gone(self, table: int) -> None:
+        """The unreachable default route of a VRF was removed or replaced."""
+
+    def nexthop(self, number: int, content: Nexthop | None) -> None:
+        """A nexthop in our range is new, changed or (None) gone."""
+
+    def label(self, key: bytes, index: int, gateway: bytes, present: bool) -> None:
+        """The route of an MPLS label (4 bytes, BE) came, changed or went; `index` and `gateway` as in a chunk."""
+
+    def mpls_input(self, index: int, on: bool) -> None:
+        """A link takes labelled packets now, or no longer."""
+
     def overrun(self) -> None:
         """Events were lost: nothing known of the kernel can be relied on."""
 
@@ -43,14 +67,31 @@ class Driver(Protocol):
     async def scan(self) -> Scan:
         """All links and addresses, and all entries marked ours."""
 
+    async def features(self) -> dict[str, str]:
+        """What this kernel lacks: feature -> what would give it ("module vrf (CONFIG_NET_VRF)").
+
+        vrf, mpls (mpls_router and mpls_iptunnel), gre, fou, macvlan, nexthop, vxlan. Asked once, after `start`.
+        """
+
+    async def resolve(self, addresses: Collection[bytes]) -> dict[bytes, Way | None]:
+        """How the main table leads to each address; None: not at all."""
+
+    async def inspect(self, questions: Sequence[Question]) -> list[Found]:
+        """What the kernel holds at this moment, one answer a question. What cannot be asked is not present."""
+
     async def survey(self, learning: Sequence[str]) -> Scan:
         """All links and addresses, and what was learnt on these bridges: what `overrun` makes necessary."""
 
     def submit(self, batch: Batch, done: Callable[[Results], None]) -> None:
         """Executes a batch after those submitted before; never blocks (a synchronous driver calls `done` at once)."""
 
-    async def probe(self, probes: list[Probe]) -> list[tuple[bytes, int] | None]:
-        """Reads single FDB entries: (VTEP, VNI or 0), None if there is none."""
+    async def probe(self, probes: list[Probe]) -> list[Any]:
+        """Reads single entries, None for one that is not there, else by `Probe.kind`:
+
+        ``fdb``: (VTEP, VNI or 0) of MAC `key` on link `index`. ``route``: the nexthop's number (`UNREACHABLE` for type
+        unreachable) of the route with `ROUTE_METRIC` for exactly `key` in table `index`, None also for one that is not
+        as we write it. ``nexthop``: the `Nexthop` with the number `index`.
+        """
 
     def mute(self, indexes: frozenset[int]) -> None:
         """Do not report entries of ours that disappear from these devices: we are deleting them by the thousand."""

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from hornpipe.dataplane.driver import EventSink
 from hornpipe.dataplane.dummy_kernel import DummyKernel
 from hornpipe.forwarding.audit import Probe
 from hornpipe.forwarding.batch import Batch, Results, Scan
 from hornpipe.forwarding.entry import ALIAS, PORT_ALIAS
+from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.state import Forwarding
+from hornpipe.forwarding.underlay import Way
 
 
 class DummyDriver:
@@ -29,6 +32,15 @@ class DummyDriver:
     async def scan(self) -> Scan:
         return self.kernel.scan()
 
+    async def features(self) -> dict[str, str]:
+        return dict(self.kernel.features)
+
+    async def resolve(self, addresses: Collection[bytes]) -> dict[bytes, Way | None]:
+        return {address: self.kernel.underlay.get(address) for address in addresses}
+
+    async def inspect(self, questions: Sequence[Question]) -> list[Found]:
+        return [self.kernel.inspect(question) for question in questions]
+
     async def survey(self, learning: Sequence[str]) -> Scan:
         scan = self.kernel.scan()
         scan.tables.clear()
@@ -38,7 +50,7 @@ class DummyDriver:
     def submit(self, batch: Batch, done: Callable[[Results], None]) -> None:
         done(self.kernel.apply(batch))
 
-    async def probe(self, probes: list[Probe]) -> list[tuple[bytes, int] | None]:
+    async def probe(self, probes: list[Probe]) -> list[Any]:
         found = [self.kernel.fdb.get((probe.index, probe.key)) for probe in probes]
         return [entry[:2] if entry is not None else None for entry in found]
 
@@ -69,6 +81,14 @@ class ForwardingSink:
         self.neigh = forwarding.neigh_event
         self.fdb = forwarding.fdb_event
         self.bridge_fdb = forwarding.bridge_fdb_event
+        self.route = forwarding.witness.route
+        self.vrf_default_gone = forwarding.witness.vrf_default_gone
+        self.nexthop = forwarding.witness.nexthop
+        self.label = forwarding.witness.label
+        self.mpls_input = forwarding.mpls_input_event
+
+    def main_changed(self) -> None:
+        """Nobody looks the underlay up."""
 
     def overrun(self) -> None:
         raise AssertionError("a kernel in memory loses no events")

@@ -28,7 +28,9 @@ from hornpipe.forwarding.entry import (
     Vxlan,
 )
 from hornpipe.forwarding.link import Link
+from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.table import BulkKind, flood_key
+from hornpipe.forwarding.underlay import Way
 
 
 class DummyKernel:
@@ -47,6 +49,10 @@ class DummyKernel:
         self.neigh: dict[tuple[int, bytes], tuple[bytes, bool]] = {}
         self.namespaces: dict[str, set[str]] = {}
         """Network namespaces that exist -> the host ends of veth pairs into them."""
+        self.features: dict[str, str] = {}
+        """What it lacks -> what would give it."""
+        self.underlay: dict[bytes, Way] = {}
+        """How its main table leads to addresses."""
         self.writes: list[tuple[str, ...]] = []
         """What was done, in order: ("add", "fdb"), ("delete", "neigh"), ("put", "bridge"), ..."""
         self.sink: EventSink | None = None
@@ -391,6 +397,13 @@ class DummyKernel:
         scan.permanent = [(names[key[0]], self.bridge_fdb[key][0], key[1]) for key in self.permanent]
         scan.learnt = self._learnt([link.name for link in self.links.values() if link.kind == "bridge"])
         return scan
+
+    def inspect(self, question: Question) -> Found:
+        kind, device, _ = question
+        link = self.links.get(device)
+        if kind == "link" and link is not None:
+            return Found(present=True, text=f"{device}: mtu {link.mtu} state {'UP' if link.up else 'DOWN'}")
+        return Found(present=False, text="not there")
 
     def snapshot(self) -> dict[str, Any]:
         """What it forwards by, with names for indexes: equal snapshots forward alike."""

@@ -8,15 +8,18 @@ into the forwarding state (repair) and, where they are news for the VPN layer, t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
 from hornpipe.dataplane.driver import Driver
+from hornpipe.dataplane.ways import UnderlayPump
 from hornpipe.forwarding.audit import Audit
 from hornpipe.forwarding.batch import Batch, Results
 from hornpipe.forwarding.entry import InterfaceAddress
 from hornpipe.forwarding.link import Link
+from hornpipe.forwarding.nexthop import Nexthop
+from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.state import Forwarding
 
 DEPTH = 2
@@ -39,6 +42,9 @@ class Core(Protocol):
 
     def kernel_scanned(self, now: float) -> None: ...
 
+    def underlay_changed(self, addresses: Iterable[bytes], now: float) -> None:
+        """`Forwarding.underlay.way` of these is another one now."""
+
 
 class Dataplane:
     """`after_input` is called whenever the core was told something and wants to run."""
@@ -57,6 +63,7 @@ class Dataplane:
         self._clock = clock
         self._after_input = after_input
         self._audit = Audit(core.forwarding)
+        self._underlay = UnderlayPump(core.forwarding.underlay, driver.resolve, clock, self._ways_changed)
         self._in_flight = 0
         self._pumping = False
         self._muted: frozenset[int] = frozenset()
@@ -72,6 +79,7 @@ class Dataplane:
     async def start(self) -> None:
         """Opens the driver, reads the kernel and tells the core; from then on batches flow."""
         await self.driver.start(self)
+        self.forwarding.features = await self.driver.features()
         self.forwarding.adopt(await self.driver.scan())
         now = self._clock()
         self._tell(now)
@@ -88,12 +96,17 @@ class Dataplane:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._underlay.stop()
         await self.driver.stop()
 
     async def flush(self) -> int:
         """Stops pumping and removes everything that is marked ours from the kernel."""
         self._stopped = True
         return await self.driver.flush()
+
+    async def inspect(self, questions: Sequence[Question]) -> list[Found]:
+        """What the kernel holds at this moment; OSError if it does not answer."""
+        return await self.driver.inspect(questions)
 
     @property
     def idle(self) -> bool:
@@ -118,6 +131,7 @@ class Dataplane:
                     break
         finally:
             self._pumping = False
+        self._underlay.pump()
 
     def _submit(self, batch: Batch) -> None:
         deletes = batch.deletes
@@ -149,6 +163,10 @@ class Dataplane:
         self._tell(now)
         self._after_input()
         self.pump(now)
+
+    def _ways_changed(self, addresses: list[bytes]) -> None:
+        self.core.underlay_changed(addresses, self._clock())
+        self._after_input()
 
     def _tell(self, now: float) -> None:
         presence = self.forwarding.take_presence()
@@ -195,15 +213,18 @@ class Dataplane:
 
     def link(self, link: Link) -> None:
         self.forwarding.link_event(link)
+        self._underlay.changed()
 
     def port_flags(self, index: int, learning: bool | None, suppress: bool | None) -> None:
         self.forwarding.port_event(index, learning, suppress)
 
     def link_gone(self, index: int) -> None:
         self.forwarding.link_gone(index)
+        self._underlay.changed()
 
     def address(self, index: int, address: InterfaceAddress, present: bool) -> None:
         self.forwarding.address_event(index, address, present)
+        self._underlay.changed()
 
     def neigh(self, index: int, ip: bytes, mac: bytes, intact: bool) -> None:
         self.forwarding.neigh_event(index, ip, mac, intact)
@@ -213,6 +234,24 @@ class Dataplane:
 
     def bridge_fdb(self, bridge: int, port: int, mac: bytes, present: bool, permanent: bool = False) -> None:
         self.forwarding.bridge_fdb_event(bridge, port, mac, present, permanent)
+
+    def route(self, table: int, key: bytes, nexthop: int | None, present: bool) -> None:
+        self.forwarding.witness.route(table, key, nexthop, present)
+
+    def vrf_default_gone(self, table: int) -> None:
+        self.forwarding.witness.vrf_default_gone(table)
+
+    def nexthop(self, number: int, content: Nexthop | None) -> None:
+        self.forwarding.witness.nexthop(number, content)
+
+    def label(self, key: bytes, index: int, gateway: bytes, present: bool) -> None:
+        self.forwarding.witness.label(key, index, gateway, present)
+
+    def mpls_input(self, index: int, on: bool) -> None:
+        self.forwarding.mpls_input_event(index, on)
+
+    def main_changed(self) -> None:
+        self._underlay.changed()
 
     def overrun(self) -> None:
         self._overrun = True
@@ -224,6 +263,7 @@ class Dataplane:
         self.resyncs += 1
         bridges = self.forwarding.learning_bridges()
         scan = await self.driver.survey(bridges)
+        self._underlay.changed()
         self.forwarding.resync(scan.links, scan.addresses)
         for bridge in bridges:
             self.forwarding.learnt.keep_only(bridge, {mac for name, _, mac in scan.learnt if name == bridge})

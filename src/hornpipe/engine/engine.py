@@ -186,6 +186,10 @@ class Engine:
         self.edge.around.starting = False
         self._startup.opened(KERNEL_SCANNED, now)
 
+    def underlay_changed(self, addresses: Iterable[bytes], now: float) -> None:
+        """The ways to these addresses (`forwarding.underlay`) are others now."""
+        self._now = now
+
     # ---- time
 
     def next_deadline(self) -> float:

@@ -25,9 +25,10 @@ CANARIES = 64
 
 
 class Probe:
-    """One FDB key to be read back: what is there must be `value`."""
+    """One key to be read back: what is there must be `value`."""
 
     __slots__ = ("index", "key", "state", "value")
+    kind = "fdb"
 
     def __init__(self, state: TableState, index: int, key: bytes, value: Any) -> None:
         self.state = state

@@ -1,4 +1,9 @@
-"""What goes to a driver and comes back: batches, results, the scan at start."""
+"""What goes to a driver and comes back: batches, results, the scan at start.
+
+A driver executes a batch in this order: `puts`; the adds of all chunks, but `nexthops` before the first chunk of kind
+``route`` (or after all adds, if there is none); the deletes of all chunks; `nexthop_deletes`; `removals`, `strays`,
+`learn`. The waist sorts each list so that what is used comes before its users, and goes after them.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +12,29 @@ from typing import Any
 from hornpipe.forwarding.bulk import TableState
 from hornpipe.forwarding.entry import Entry, EntryKey, InterfaceAddress
 from hornpipe.forwarding.link import Link
+from hornpipe.forwarding.nexthop import Nexthop
 from hornpipe.forwarding.table import BulkKind
 
 
 class Chunk:
-    """Bulk work on one table, all on one device: adds (or replaces) first, deletes later."""
+    """Bulk work on one table, all on one device: adds (or replaces) first, deletes later.
+
+    kind ``route``: `index` is the routing table's number. `adds`: `route_key` -> number of the nexthop, or
+    `UNREACHABLE` (0). A route of ours has our protocol and `ROUTE_METRIC`; an add replaces the route of the same prefix
+    and metric in one message. `deletes`: `route_key` -> 0; prefix, metric and our protocol say which.
+
+    kind ``mpls``: `index` is 0. `adds`: label (4 bytes, BE) -> (ifindex, gateway or empty). The label is popped, and
+    the packet goes to the device (a VRF: to be looked up there) or by way of the gateway on it. `deletes`: label -> 0.
+    """
 
     __slots__ = ("adds", "deletes", "evict", "index", "state")
 
     def __init__(self, state: TableState, index: int) -> None:
         self.state = state
         self.index = index
-        """The device's ifindex; 0 for ``local``, where every key has its own."""
+        """The device's ifindex; for ``local`` every key has its own; a table's number for ``route``."""
         self.adds: dict[bytes, Any] = {}
-        """key -> value; for ``local`` the value is the port's ifindex."""
+        """key -> value; for ``local`` the value is the port's ifindex, for ``route`` the nexthop's number."""
         self.deletes: dict[bytes, int] = {}
         """key -> ifindex of the port (``local``) or 0."""
         self.evict: dict[bytes, int] = {}
@@ -32,14 +46,18 @@ class Chunk:
 
 
 class Batch:
-    """In the order of execution: `puts`, the adds of all chunks, the deletes of all chunks, the rest."""
+    """What a driver executes at once; see above for the order."""
 
-    __slots__ = ("chunks", "learn", "number", "puts", "removals", "strays")
+    __slots__ = ("chunks", "learn", "nexthop_deletes", "nexthops", "number", "puts", "removals", "strays")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.puts: list[Entry] = []
+        self.nexthops: dict[int, Nexthop] = {}
+        """number -> what it is to be: made, or replaced in place. Singles come before the groups that they are in."""
         self.chunks: list[Chunk] = []
+        self.nexthop_deletes: list[int] = []
+        """Groups come before their members. No route uses them any longer. Gone already is success."""
         self.removals: list[Entry] = []
         self.strays: list[Link] = []
         """Links marked ours that nobody wants: found at start, removed when the gates are open."""
@@ -48,7 +66,15 @@ class Batch:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.puts or self.chunks or self.removals or self.strays or self.learn)
+        return not (
+            self.puts
+            or self.nexthops
+            or self.chunks
+            or self.nexthop_deletes
+            or self.removals
+            or self.strays
+            or self.learn
+        )
 
     @property
     def adds(self) -> int:
@@ -60,9 +86,9 @@ class Batch:
 
 
 class Results:
-    """What became of a batch. What is not named in `entries` or `errors` succeeded."""
+    """What became of a batch. What is not named in `entries`, `nexthops` or `errors` succeeded."""
 
-    __slots__ = ("addresses", "entries", "errors", "gone", "learnt", "links")
+    __slots__ = ("addresses", "entries", "errors", "gone", "learnt", "links", "mpls_input", "nexthops")
 
     def __init__(self) -> None:
         self.links: list[Link] = []
@@ -73,6 +99,10 @@ class Results:
         """(link, address, present) that the batch changed."""
         self.entries: dict[EntryKey, str] = {}
         """Rare entries that failed, with the kernel's words."""
+        self.nexthops: dict[int, str] = {}
+        """Nexthops that could not be put or deleted, with the kernel's words."""
+        self.mpls_input: list[tuple[int, bool]] = []
+        """(link, labelled packets are taken) that the batch changed, or found when it looked."""
         self.errors: list[tuple[int, bytes, str]] = []
         """(number of the chunk, key, reason)"""
         self.learnt: list[tuple[str, str, bytes]] = []
@@ -82,13 +112,22 @@ class Results:
 class Scan:
     """The kernel as found at start, what is marked ours and what was learnt."""
 
-    __slots__ = ("addresses", "learnt", "links", "permanent", "tables")
+    __slots__ = ("addresses", "learnt", "links", "mpls_input", "nexthops", "permanent", "routes", "tables")
 
     def __init__(self) -> None:
         self.links: list[Link] = []
         self.addresses: list[tuple[int, InterfaceAddress]] = []
         self.tables: dict[tuple[BulkKind, str], dict[bytes, Any]] = {}
-        """(kind, device) -> key -> value; a value of None: it is there but not as we would write it."""
+        """(kind, device) -> key -> value; a value of None: it is there but not as we would write it.
+
+        For ``mpls`` the device is "" and the value a `LabelValue`: (device's name, gateway). Routes are in `routes`."""
+        self.routes: dict[int, dict[bytes, int | None]] = {}
+        """Routing table -> `route_key` -> number of the nexthop (`UNREACHABLE`: of type unreachable; None: not as we
+        would write it). Of all tables, also without a VRF: the routes with our protocol and `ROUTE_METRIC`."""
+        self.nexthops: dict[int, Nexthop | None] = {}
+        """Those with our protocol. None: somebody else's in our range of numbers, or not as we would write it."""
+        self.mpls_input: list[int] = []
+        """Links that take labelled packets."""
         self.permanent: list[tuple[str, int, bytes]] = []
         """(bridge, ifindex of the port, MAC) of bridge entries that are permanent, the ports' own among them."""
         self.learnt: list[tuple[str, str, bytes]] = []

@@ -18,6 +18,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int = 0
     up: bool = False
     """Administratively up."""
+    carrier: bool = True
+    """IFF_LOWER_UP. Without it the kernel takes no nexthop on the device, and drops those that it had."""
     master: int = 0
     alias: str = ""
     vni: int = 0
@@ -29,17 +31,27 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     suppress: bool | None = None
     snooping: bool | None = None
     """None: not a bridge."""
+    table: int = 0
+    """IFLA_VRF_TABLE of a VRF."""
+    remote: bytes = b""
+    """Of a tunnel (kind gre or ipip), with `local`; empty or all zeros on the wire: none."""
+    encap: str = ""
+    """Of a tunnel: fou, gue or empty; with `dstport`."""
+    lower: int = 0
+    """IFLA_LINK: the device that a macvlan is on."""
 
 
 class Links:
     """Links by index and by name, and the addresses on them."""
 
-    __slots__ = ("addresses", "by_index", "by_name")
+    __slots__ = ("addresses", "by_index", "by_name", "mpls_input")
 
     def __init__(self) -> None:
         self.by_index: dict[int, Link] = {}
         self.by_name: dict[str, Link] = {}
         self.addresses: dict[int, set[InterfaceAddress]] = {}
+        self.mpls_input: set[int] = set()
+        """Indexes of links that take labelled packets (``net.mpls.conf.NAME.input``)."""
 
     def put(self, link: Link) -> Link | None:
         """Stores the link and returns what was known by its index; a rename frees the old name."""
@@ -53,6 +65,7 @@ class Links:
     def drop(self, index: int) -> Link | None:
         old = self.by_index.pop(index, None)
         self.addresses.pop(index, None)
+        self.mpls_input.discard(index)
         if old is not None and self.by_name.get(old.name) is old:
             del self.by_name[old.name]
         return old

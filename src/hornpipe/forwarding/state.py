@@ -34,6 +34,8 @@ from hornpipe.forwarding.link import Link, Links
 from hornpipe.forwarding.rare import RETRY_SECONDS, RareEntries
 from hornpipe.forwarding.table import BulkKind, BulkTable, flood_key
 from hornpipe.forwarding.tables import Tables
+from hornpipe.forwarding.underlay import Underlay
+from hornpipe.forwarding.witness import Witness
 
 
 class Forwarding:
@@ -44,6 +46,10 @@ class Forwarding:
         self.rare = RareEntries(self.links)
         self.bulk = Tables(self.links)
         self.learnt = LearntMacs()
+        self.witness = Witness(self.links, self.rare, self.bulk)
+        self.underlay = Underlay()
+        self.features: dict[str, str] = {}
+        """What this kernel lacks -> what would give it; empty until the driver told."""
         self.adopted = False
         self.pruned = False
         self._strays: list[Link] = []
@@ -91,6 +97,10 @@ class Forwarding:
 
     def touch_all(self, table: BulkTable) -> None:
         self.bulk.states[table].touch_all()
+
+    def lacks(self, feature: str) -> str:
+        """What would give this kernel vrf, mpls, gre, fou, macvlan, nexthop or vxlan; empty if it is there."""
+        return self.features.get(feature, "")
 
     def tables(self) -> Iterable[TableState]:
         return self.bulk.states.values()
@@ -280,6 +290,11 @@ class Forwarding:
         elif found is None or tuple(wanted[: len(found)]) != found:
             self.bulk.doubt(kind, device, key)
             state.touch(key)
+
+    def mpls_input_event(self, index: int, on: bool) -> None:
+        """A link takes labelled packets now, or no longer."""
+        (self.links.mpls_input.add if on else self.links.mpls_input.discard)(index)
+        self.rare.affected(self.links.name_of(index), True)
 
     def bridge_fdb_event(
         self, bridge_index: int, port_index: int, mac: bytes, present: bool, permanent: bool = False

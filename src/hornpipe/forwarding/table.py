@@ -22,6 +22,13 @@ NeighValue: TypeAlias = tuple[bytes, bool]
 """(MAC, is a router: the ND router flag). On a multipoint GRE tunnel the "MAC" is the remote's IPv4 address."""
 
 
+MAIN_TABLE = 254
+"""The routing table of device "": the host's own."""
+ROUTE_METRIC = 300
+"""Of every route of ours: behind the kernel's connected routes (0, IPv6 256), before router advertisements (1024). One
+number, so that a changed route replaces its former self, and rarely somebody else's."""
+
+
 class Hop(NamedTuple):
     """One way out. Interned by the caller: a nexthop object of the kernel stands for it."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from hornpipe.dataplane.driver import EventSink
@@ -18,6 +18,8 @@ from hornpipe.dataplane.linux.worker import Worker
 from hornpipe.forwarding.audit import Probe
 from hornpipe.forwarding.batch import Batch, Results, Scan
 from hornpipe.forwarding.entry import Entry, NetnsPort
+from hornpipe.forwarding.question import Found, Question
+from hornpipe.forwarding.underlay import Way
 from hornpipe.netlink.failure import Failure
 
 _SEQUENCES = 0x70000000
@@ -60,6 +62,15 @@ class LinuxDriver:
     async def scan(self) -> Scan:
         _, sock = self._running()
         return await self._read(lambda: scan_all(sock))
+
+    async def features(self) -> dict[str, str]:
+        return {}
+
+    async def resolve(self, addresses: Collection[bytes]) -> dict[bytes, Way | None]:
+        return dict.fromkeys(addresses)
+
+    async def inspect(self, questions: Sequence[Question]) -> list[Found]:
+        return [Found(present=False, text="not there") for _ in questions]
 
     async def survey(self, learning: Sequence[str]) -> Scan:
         _, sock = self._running()
