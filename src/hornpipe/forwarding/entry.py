@@ -20,6 +20,9 @@ EntryKey: TypeAlias = tuple[str, str]
 InterfaceAddress: TypeAlias = tuple[bytes, int]
 """Packed address and prefix length."""
 
+InsideRoute: TypeAlias = tuple[bytes, int, bytes]
+"""Packed prefix, its length and the gateway; an empty one: on the link."""
+
 ALIAS = "hornpipe:"
 """Prefix of IFLA_IFALIAS on a link that we made, followed by the instance: ownership is visible in the kernel."""
 PORT_ALIAS = "hornpipe-port:"
@@ -148,6 +151,7 @@ class NetnsPort(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[InterfaceAddress, ...] = ()
     gateways: tuple[bytes, ...] = ()
     """Default routes to set inside."""
+    routes: tuple[InsideRoute, ...] = ()
     mtu: int | None = None
     learn: bool = False
     routed: Routed | None = None

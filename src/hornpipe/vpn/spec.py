@@ -146,6 +146,8 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Default routes to set inside a `netns`. In an ``ipvpn``: addresses the host answers for on this port."""
     routes: tuple[str, ...] = ()
     """``ipvpn``: prefixes behind the port, reached through its first address of that IP version, and announced."""
+    netns_routes: tuple[str, ...] = ()
+    """Further routes to set inside a `netns`, as ``10.9.0.0/16 via 10.0.0.1``, or without ``via`` on the link."""
     advertise_subnet: bool = False
     """``ipvpn``: announce the prefix of each address (``10.0.0.0/24``) instead of the host's own, with an RD of the
     port's, so that other PEs see several ways."""
