@@ -1,7 +1,7 @@
 """Capabilities of an OPEN (RFC 5492): one row each in `CODECS`, unknown ones kept as they are.
 
 Multiprotocol (RFC 4760), route refresh (RFC 2918), enhanced refresh (RFC 7313), extended messages (RFC 8654), extended
-next hop (RFC 8950), graceful restart (RFC 4724, RFC 8538), 4-octet AS (RFC 6793).
+next hop (RFC 8950), graceful restart (RFC 4724, RFC 8538) and its long-lived kind (RFC 9494), 4-octet AS (RFC 6793).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ EXTENDED_MESSAGE: Final = 6
 GRACEFUL_RESTART: Final = 64
 AS4: Final = 65
 ENHANCED_REFRESH: Final = 70
+LONG_LIVED_RESTART: Final = 71
 
 NAMES: Final[dict[int, str]] = {
     1: "multiprotocol",
@@ -55,6 +56,15 @@ class GracefulRestart(msgspec.Struct, frozen=True):
     families: dict[int, bool] = {}
 
 
+class LongLived(msgspec.Struct, frozen=True):
+    """One family of long-lived graceful restart (RFC 9494 section 3)."""
+
+    preserved: bool
+    """The F bit: forwarding state was preserved."""
+    time: int
+    """Long-lived Stale Time in seconds, 24 bits."""
+
+
 class Capabilities(msgspec.Struct, frozen=True):
     families: tuple[int, ...] = ()
     as4: bool = True
@@ -64,6 +74,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     graceful_restart: GracefulRestart | None = None
     extended_next_hop: tuple[tuple[int, int], ...] = ()
     """Pairs of a family and the AFI its next hop may have (RFC 8950)."""
+    long_lived: dict[int, LongLived] | None = None
+    """Family -> what RFC 9494 says of it."""
     unknown: tuple[tuple[int, bytes], ...] = ()
 
     @property
@@ -149,6 +161,23 @@ def _write_restart(capabilities: Capabilities, _: int) -> list[bytes]:
     return [head + b"".join(f.to_bytes(3, "big") + bytes((kept << 7,)) for f, kept in restart.families.items())]
 
 
+def _read_long_lived(value: bytes, fields: dict[str, Any]) -> None:
+    if len(value) % 7:
+        raise _bad(LONG_LIVED_RESTART, value)
+    found: dict[int, LongLived] = {}
+    for at in range(0, len(value), 7):
+        family = int.from_bytes(value[at : at + 3], "big")
+        found[family] = LongLived(bool(value[at + 3] & 0x80), int.from_bytes(value[at + 4 : at + 7], "big"))
+    fields["long_lived"] = found
+
+
+def _write_long_lived(capabilities: Capabilities, _: int) -> list[bytes]:
+    if capabilities.long_lived is None:
+        return []
+    rows = capabilities.long_lived.items()
+    return [b"".join(f.to_bytes(3, "big") + bytes((r.preserved << 7,)) + r.time.to_bytes(3, "big") for f, r in rows)]
+
+
 def _read_as4(value: bytes, fields: dict[str, Any]) -> None:
     if len(value) != 4:
         raise _bad(AS4, value)
@@ -171,6 +200,7 @@ CODECS: Final[dict[int, tuple[_Reader, _Writer]]] = {
     GRACEFUL_RESTART: (_read_restart, _write_restart),
     AS4: (_read_as4, _write_as4),
     ENHANCED_REFRESH: _flag(ENHANCED_REFRESH, "enhanced_refresh"),
+    LONG_LIVED_RESTART: (_read_long_lived, _write_long_lived),
 }
 """code -> (reader into the fields of `Capabilities`, writer of the values to send)."""
 
@@ -202,5 +232,6 @@ def blank_fields() -> dict[str, Any]:
         "extended_message": False,
         "graceful_restart": None,
         "extended_next_hop": (),
+        "long_lived": None,
         "unknown": (),
     }

@@ -13,7 +13,7 @@ from hornpipe.bgp.attr.attributes import Attributes
 from hornpipe.bgp.attr.block import decode
 from hornpipe.bgp.error import TreatAsWithdraw
 from hornpipe.rib.best import neighbour_as, sort_key
-from hornpipe.rib.export import scope_of
+from hornpipe.rib.export import OWN_NEXT_HOP, SELF, scope_of
 from hornpipe.rib.identity import Identity
 from hornpipe.rib.path import Block
 from hornpipe.rib.source import Source
@@ -42,6 +42,8 @@ def admit(source: Source, family: int, next_hop: bytes, raw: bytes, identity: Id
     es_imports = [community for community in attributes.ext_communities if community[:2] == ES_IMPORT]
     block.targets = (*attributes.route_targets, *es_imports)
     block.scope = scope_of(attributes.communities)
+    if source.local and block.next_hop == SELF:
+        block.scope |= OWN_NEXT_HOP
     block.neighbour_as = neighbour_as(attributes)
     block.sort_key = sort_key(source, attributes, family)
     return block

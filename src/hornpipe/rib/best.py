@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from hornpipe.bgp.attr.attributes import Attributes
+from hornpipe.bgp.attr.community import GRACEFUL_SHUTDOWN, LLGR_STALE
 from hornpipe.bgp.family import EVPN
 from hornpipe.rib.path import Path
 from hornpipe.rib.source import Source
@@ -31,8 +32,12 @@ DEFAULT_LOCAL_PREF = 100
 AS_SEQUENCE = 2
 
 
-def not_stale(source: Source, attributes: Attributes, family: int) -> int:
-    return 0  # blocks are born in a live session; `staled` sets it
+LIVE, STALE, LONG_LIVED_STALE = 0, 1, 2
+
+
+def freshness(source: Source, attributes: Attributes, family: int) -> int:
+    """RFC 9494 section 4.3: LLGR_STALE makes it the last choice, whoever attached it. `staled` sets the other one."""
+    return LONG_LIVED_STALE if LLGR_STALE in attributes.communities else LIVE
 
 
 def sticky(source: Source, attributes: Attributes, family: int) -> int:
@@ -48,9 +53,11 @@ def local(source: Source, attributes: Attributes, family: int) -> int:
 
 
 def local_pref(source: Source, attributes: Attributes, family: int) -> int:
-    """An eBGP peer has no say in it (RFC 4271 section 5.1.5)."""
-    preference = attributes.local_pref if source.internal else None
-    return -(DEFAULT_LOCAL_PREF if preference is None else preference)
+    """An eBGP peer has no say in it (RFC 4271 section 5.1.5), but that it is about to go counts (RFC 8326 section 4.2).
+    Routes of our own are judged as they are before a drain: nothing here is to follow from what we ask of others."""
+    if not source.internal:
+        return 0 if GRACEFUL_SHUTDOWN in attributes.communities else -DEFAULT_LOCAL_PREF
+    return -(DEFAULT_LOCAL_PREF if attributes.local_pref is None else attributes.local_pref)
 
 
 def as_path_length(source: Source, attributes: Attributes, family: int) -> int:
@@ -114,7 +121,7 @@ def _address(value: int | bytes) -> str:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("not stale", not_stale, None),
+    Step("not stale", freshness, None),
     Step("sticky MAC", sticky, None),
     Step("higher mobility sequence", mobility, _number),
     Step("local", local, None),
@@ -138,7 +145,7 @@ def sort_key(source: Source, attributes: Attributes, family: int) -> SortKey:
 
 
 def staled(key: SortKey) -> SortKey:
-    return (1, *key[1:])
+    return (max(key[:1], (STALE,))[0], *key[1:])
 
 
 def neighbour_as(attributes: Attributes) -> int:

@@ -9,7 +9,8 @@ The rules, in the order they are asked:
 - what RT-Constraint left of it (`Membership`), asked last as it costs most.
 
 Reflection changes nothing but ORIGINATOR_ID and CLUSTER_LIST (RFC 4456 section 10); towards eBGP our AS is prepended
-and what must not leave the AS removed. The next hop stays everywhere: it is the VTEP, not the speaker.
+and what must not leave the AS removed. The next hop stays everywhere: it is the VTEP, not the speaker; but for routes of
+our own in the underlay (`SELF`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from hornpipe.bgp.attr import block as attr
 from hornpipe.bgp.attr.attributes import Attributes
-from hornpipe.bgp.attr.community import NO_ADVERTISE, NO_EXPORT, NO_EXPORT_SUBCONFED
+from hornpipe.bgp.attr.community import (
+    GRACEFUL_SHUTDOWN,
+    LLGR_STALE,
+    NO_ADVERTISE,
+    NO_EXPORT,
+    NO_EXPORT_SUBCONFED,
+)
 from hornpipe.bgp.family import RTC
 from hornpipe.rib.best import DEFAULT_LOCAL_PREF
 from hornpipe.rib.identity import Identity
@@ -29,10 +36,16 @@ if TYPE_CHECKING:
     from hornpipe.rib.outlet import Outlet, Peer
 
 Scope: TypeAlias = int
-"""How far well-known communities let a route go."""
+"""How far well-known communities let a route go: a set of restrictions."""
 EVERYWHERE: Final = 0
 INSIDE: Final = 1
 NOWHERE: Final = 2
+LONG_LIVED: Final = 4
+"""Only to peers with the long-lived graceful restart capability (RFC 9494 section 4.3)."""
+OWN_NEXT_HOP: Final = 8
+"""Only to peers that know us by an address the family can carry."""
+SELF: Final = bytes(4)
+"""A next hop of our own routes that is another one for each peer: `outlet.Peer.next_hops`."""
 
 
 def scope_of(communities: tuple[int, ...]) -> Scope:
@@ -40,16 +53,19 @@ def scope_of(communities: tuple[int, ...]) -> Scope:
         return EVERYWHERE
     if NO_ADVERTISE in communities:
         return NOWHERE
-    return INSIDE if NO_EXPORT in communities or NO_EXPORT_SUBCONFED in communities else EVERYWHERE
+    inside = INSIDE if NO_EXPORT in communities or NO_EXPORT_SUBCONFED in communities else EVERYWHERE
+    return inside | (LONG_LIVED if LLGR_STALE in communities else EVERYWHERE)
 
 
 def permits(outlet: Outlet, source: Source, scope: Scope, reflector: bool) -> bool:
     """All rules but the memberships."""
     to = outlet.peer.source
-    if to is source or scope == NOWHERE or (scope == INSIDE and not to.internal):
+    if to is source or scope & NOWHERE or (scope & INSIDE and not to.internal):
+        return False
+    if scope & LONG_LIVED and not outlet.peer.long_lived:
         return False
     if source.local:
-        return True
+        return not scope & OWN_NEXT_HOP or outlet.table.family in outlet.peer.next_hops
     if outlet.table.family == RTC or not reflector:
         return False
     return source.client or to.client or not source.internal or not to.internal
@@ -71,8 +87,18 @@ def outgoing(block: Block, peer: Peer, identity: Identity) -> bytes:
 
 
 def _made(attributes: Attributes, source: Source, peer: Peer, identity: Identity) -> bytes:
+    made = _towards(attributes, source, peer, identity)
+    if source.local and identity.draining and attributes.family != RTC:
+        # RFC 8326 section 4.1; LOCAL_PREF 0 for internal peers that do not know the community.
+        made = attr.with_community(made, GRACEFUL_SHUTDOWN)
+        return attr.with_local_pref(made, 0) if peer.source.internal else made
+    return made
+
+
+def _towards(attributes: Attributes, source: Source, peer: Peer, identity: Identity) -> bytes:
     if not peer.source.internal:
         return attr.export_ebgp(attributes, local_as=identity.local_as, as4=peer.as4)
     if source.internal and not source.local and identity.cluster_id is not None:
         return attr.reflect(attributes, originator_id=source.router_id, cluster_id=identity.cluster_id, as4=peer.as4)
-    return attr.export_ibgp(attributes, local_pref=DEFAULT_LOCAL_PREF, as4=peer.as4)
+    going = not source.internal and GRACEFUL_SHUTDOWN in attributes.communities
+    return attr.export_ibgp(attributes, local_pref=0 if going else DEFAULT_LOCAL_PREF, as4=peer.as4)

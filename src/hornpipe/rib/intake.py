@@ -2,7 +2,8 @@
 
 When a session ends and its paths are kept (RFC 4724), the blocks move aside as they are and the next session starts
 with an empty cache. What is announced again moves, route by route, to new paths; what is still on the old ones at
-End-of-RIB is what the peer did not announce again. No route carries a mark, and nothing is walked but the blocks.
+End-of-RIB is what the peer did not announce again. No route carries a mark, and nothing is walked at once but the
+blocks; what must touch the routes is done slice by slice (`hornpipe.rib.stale`).
 
 RFC 4724 section 4.2 wants paths that are already stale deleted when the next session ends too. They are kept here,
 until the time that was set for them (a new session extends it once): a reflector that comes up and falls again must
@@ -11,31 +12,22 @@ not take down forwarding that is still right, and the time bounds it as the rule
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from math import inf
 
 from hornpipe.rib.best import staled
 from hornpipe.rib.path import Block
 from hornpipe.rib.source import Source
+from hornpipe.rib.stale import Kept, ageing, forgetting, releasing, reranking
 from hornpipe.rib.table import Table
 
 IDLE = 256
 """Blocks without routes that stay interned: decoding one costs more than keeping it, and withdrawn routes come back."""
 
 
-class Kept:
-    """What is left of a former session."""
-
-    __slots__ = ("blocks", "extended", "until")
-
-    def __init__(self, blocks: dict[tuple[bytes, bytes], Block], until: float) -> None:
-        self.blocks = blocks
-        self.until = until
-        self.extended = False
-        """A new session has been given its time to say things again; the next one gets no more."""
-
-
 class Intake:
-    __slots__ = ("blocks", "end_of_rib", "idle", "kept", "source", "table")
+    __slots__ = ("blocks", "chores", "count", "end_of_rib", "idle", "kept", "leaving", "source", "table")
 
     def __init__(self, source: Source, table: Table) -> None:
         self.source = source
@@ -43,6 +35,11 @@ class Intake:
         self.blocks: dict[tuple[bytes, bytes], Block] = {}
         """(next hop of MP_REACH_NLRI, attribute bytes) -> block, of the present session."""
         self.kept: list[Kept] = []
+        self.leaving: list[Collection[Block]] = []
+        """What is being forgotten: views, for what is kept may still be ageing when it is dropped."""
+        self.chores: deque[Iterator[int]] = deque()
+        self.count = 0
+        """Routes held, stale ones included."""
         self.idle = 0
         self.end_of_rib = False
         """End-of-RIB was received in this session."""
@@ -52,7 +49,10 @@ class Intake:
         self.blocks[key] = block
         for kept in self.kept:
             former = kept.blocks.get(key)
-            if former is not None and former.paths and former.sort_key[1:] == block.sort_key[1:]:
+            # A long-lived one (RFC 9494) has other bytes by now: what follows it is news.
+            if former is None or not former.paths or former.raw != block.raw:
+                continue
+            if former.sort_key[1:] == block.sort_key[1:]:
                 block.predecessor = former
 
     def emptied(self) -> None:
@@ -62,22 +62,25 @@ class Intake:
             self.blocks = {key: block for key, block in self.blocks.items() if block.paths}
             self.idle = 0
 
-    def keep(self, until: float) -> None:
-        """The session is over; its paths stay, stale, until then or until the next session's End-of-RIB."""
+    # ---- what is kept
+
+    def keep(self, since: float, until: float, long_until: float, reason: str) -> None:
+        """The session is over; its paths stay, stale, until then or until the next session's End-of-RIB; long-lived
+        after that until `long_until`, if that is later."""
         blocks = {key: block for key, block in self.blocks.items() if block.paths}
         self.blocks = {}
         self.idle = 0
         if not blocks:
             return
-        self.kept.append(Kept(blocks, until))
+        self.kept.append(Kept(blocks, since, until, long_until, reason))
         for block in blocks.values():
+            block.stale = True
             block.sort_key = staled(block.sort_key)
-            for path in list(block.paths.values()):
+            for path in block.paths.values():
                 path.stale = True
                 path.sort_key = block.sort_key
-        for block in blocks.values():
-            for path in list(block.paths.values()):
-                self.table.rerank(path)
+        if self.table.contended:
+            self.chores.append(reranking(self.table, list(blocks.values())))
 
     def extend(self, until: float) -> None:
         """A new session began: what is kept may stay until then. Only once, or a peer that flaps keeps it for ever."""
@@ -90,34 +93,72 @@ class Intake:
         """Forget every path."""
         blocks, self.blocks = self.blocks, {}
         self.idle = 0
-        self._forget(blocks)
+        self._forget(blocks.values())
         self.sweep()
 
-    def sweep(self, now: float | None = None) -> None:
-        """Forget what is kept: all of it, or what was kept until `now`."""
-        over = [kept for kept in self.kept if now is None or kept.until <= now]
-        self.kept = [kept for kept in self.kept if kept not in over]
-        for kept in over:
-            self._forget(kept.blocks)
-        if not self.kept:
-            for block in self.blocks.values():
-                block.predecessor = None
-                for path in block.paths.values():
-                    path.twin = None
+    def sweep(self) -> None:
+        """Forget what is kept."""
+        for kept in self.kept:
+            self._forget(kept.blocks.values())
+        self._release(bool(self.kept))
+        self.kept = []
 
-    def _forget(self, blocks: dict[tuple[bytes, bytes], Block]) -> None:
-        for block in blocks.values():
-            for path in list(block.paths.values()):
-                self.table.forget(self.source, list(path.keys))
+    def age(self, now: float, live: bool, admit: Callable[[bytes, bytes], Block]) -> None:
+        """What was kept until `now` goes, or becomes long-lived. Not while a session is up (`live`): then its time to
+        say everything again is what has passed."""
+        for kept in [kept for kept in self.kept if kept.until <= now]:
+            if not live and not kept.long_lived and kept.long_until > now:
+                kept.long_lived, kept.until = True, kept.long_until
+                self.chores.append(ageing(self.table, self.source, kept, admit))
+            else:
+                self.kept.remove(kept)
+                self._forget(kept.blocks.values())
+                self._release(not self.kept)
+
+    def _forget(self, blocks: Collection[Block]) -> None:
+        if blocks:
+            self.leaving.append(blocks)
+            self.chores.append(forgetting(self.table, self.source, blocks))
+
+    def _release(self, over: bool) -> None:
+        if over:
+            self.chores.append(releasing(self.blocks))
+
+    @property
+    def deadline(self) -> float:
+        """When `age` has something to do."""
+        return min([kept.until for kept in self.kept], default=inf)
+
+    def kept_of(self, block: Block) -> Kept | None:
+        """What a stale block was kept with; None if it is live, or going right now."""
+        for kept in self.kept:
+            if block in kept.blocks.values():
+                return kept
+        return None
+
+    # ---- chores
+
+    def work(self, budget: int) -> int:
+        """Carries on with what concerns all routes of a lost session; about `budget` of them, returns how many."""
+        done = 0
+        while self.chores and done < budget:
+            handled = next(self.chores[0], None)
+            if handled is None:
+                self.chores.popleft()
+            else:
+                done += handled + 1
+        if not self.chores:
+            self.leaving.clear()
+        return done
+
+    # ---- reading
 
     def all_blocks(self) -> Iterator[Block]:
         yield from self.blocks.values()
         for kept in self.kept:
             yield from kept.blocks.values()
-
-    def received(self) -> int:
-        """Routes held, stale ones included."""
-        return sum([len(path.keys) for block in self.all_blocks() for path in block.paths.values()])
+        for blocks in self.leaving:
+            yield from blocks
 
     def stale(self) -> int:
         return sum(

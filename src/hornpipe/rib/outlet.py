@@ -20,7 +20,9 @@ class Peer:
         "as4",
         "families",
         "limit",
+        "long_lived",
         "membership",
+        "next_hops",
         "outlets",
         "rtc",
         "rtc_deadline",
@@ -37,6 +39,8 @@ class Peer:
         limit: int = 4096,
         rtc: bool = False,
         as4: bool = True,
+        next_hops: dict[int, bytes] | None = None,
+        long_lived: bool = False,
     ) -> None:
         self.source = source
         self.families = families
@@ -45,6 +49,10 @@ class Peer:
         self.rtc = rtc
         """RT-Constraint is negotiated: constrained families are sent to this peer by membership only."""
         self.as4 = as4
+        self.long_lived = long_lived
+        """It knows long-lived graceful restart (RFC 9494) and may be told routes that are kept so."""
+        self.next_hops: dict[int, bytes] = next_hops if next_hops is not None else {}
+        """Family -> our address as this peer knows it, for routes whose next hop is `export.SELF`."""
         self.membership = Membership()
         self.rtc_ready = not rtc
         """The peer's memberships are complete: its End-of-RIB for RTC came, or it was waited for long enough."""

@@ -16,7 +16,7 @@ from typing import Final
 
 from hornpipe.bgp.error import TooLong
 from hornpipe.bgp.update import pack_reach, pack_unreach
-from hornpipe.rib.export import outgoing
+from hornpipe.rib.export import OWN_NEXT_HOP, outgoing
 from hornpipe.rib.identity import Identity
 from hornpipe.rib.outlet import Outlet
 from hornpipe.rib.path import Block, Path
@@ -124,17 +124,18 @@ def _announcements(outlet: Outlet, groups: dict[Path, list[bytes]], identity: Id
     messages: list[bytes] = []
     for block, paths in blocks.items():
         attributes = outgoing(block, outlet.peer, identity)
+        next_hop = _next_hop(outlet, block)
         made: list[bytes] | None = None
         mark = None
         if shared and len(paths) == 1:
             path = paths[0]
             keys = groups[path]
-            mark = (path, attributes, limit, tuple(keys))
+            mark = (path, next_hop + attributes, limit, tuple(keys))
             made = table.made.get(mark)
         if made is None:
             nlris = [join(key, path.payload) for path in paths for key in groups[path]]
             try:
-                made = pack_reach(table.family, block.next_hop, attributes, nlris, limit)
+                made = pack_reach(table.family, next_hop, attributes, nlris, limit)
             except TooLong:
                 messages += _what_fits(outlet, block, attributes, [(p, key) for p in paths for key in groups[p]])
                 continue
@@ -144,6 +145,10 @@ def _announcements(outlet: Outlet, groups: dict[Path, list[bytes]], identity: Id
     return messages
 
 
+def _next_hop(outlet: Outlet, block: Block) -> bytes:
+    return outlet.peer.next_hops[outlet.table.family] if block.scope & OWN_NEXT_HOP else block.next_hop
+
+
 def _what_fits(outlet: Outlet, block: Block, attributes: bytes, routes: list[tuple[Path, bytes]]) -> list[bytes]:
     """RFC 8654 section 4: a route that does not fit is not sent, and withdrawn in case it was (it counts as sent)."""
     table, limit = outlet.table, outlet.peer.limit
@@ -151,7 +156,7 @@ def _what_fits(outlet: Outlet, block: Block, attributes: bytes, routes: list[tup
     for path, key in routes:
         try:
             nlri = table.spec.join(key, path.payload)
-            messages += pack_reach(table.family, block.next_hop, attributes, [nlri], limit)
+            messages += pack_reach(table.family, _next_hop(outlet, block), attributes, [nlri], limit)
         except TooLong:
             outlet.peer.too_long += 1
             messages += pack_unreach(table.family, [table.spec.join_withdraw(key)], limit)

@@ -38,6 +38,7 @@ class Block:
         "scope",
         "sort_key",
         "source",
+        "stale",
         "targets",
     )
 
@@ -58,6 +59,8 @@ class Block:
         """How far well-known communities let it go, see `export.scope_of`."""
         self.neighbour_as = 0
         self.sort_key: SortKey = ()
+        self.stale = False
+        """Kept from a session that is over (RFC 4724)."""
         self.paths: dict[bytes, Path] = {}
         self.audience: Audience | None = None
         self.predecessor: Block | None = None
@@ -81,8 +84,7 @@ class Path:
         self.keys: dict[bytes, bytes] = {}
         """The routes that use this path, as a set (a dict needs half a set's memory) that also gives the one bytes
         object of a key that all tables share."""
-        self.stale = False
-        """Kept from a session that is over (RFC 4724)."""
+        self.stale = block.stale
         self.value: object = None
         """Free for the vpn layer: the forwarding value made from this path. A path that replaces its stale twin takes
         the value over."""

@@ -11,8 +11,9 @@ Time is an argument: monotonic seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
+from typing import Final
 
 from hornpipe.bgp.attr.block import build, check
 from hornpipe.bgp.family import IPV4_UNICAST, RTC
@@ -28,9 +29,13 @@ from hornpipe.rib.importer import EVERYTHING, Importer
 from hornpipe.rib.intake import Intake
 from hornpipe.rib.outlet import Outlet, Peer
 from hornpipe.rib.packing import pack
-from hornpipe.rib.path import Path
+from hornpipe.rib.path import Block, Path
 from hornpipe.rib.source import Source
 from hornpipe.rib.table import Table
+
+NOT_LONG_LIVED: Final[Mapping[int, float]] = {}
+AT_ONCE: Final = 2048
+"""Routes of a lost session handled in the call itself: two milliseconds."""
 
 
 class Rib:
@@ -48,6 +53,8 @@ class Rib:
         self._ready_importers: dict[Importer, None] = {}
         self._aging: dict[Intake, None] = {}
         """Where stale paths are kept."""
+        self._busy: dict[Intake, None] = {}
+        """Where chores wait, see `work`."""
         self._waiting: dict[Peer, None] = {}
         """Peers whose memberships are not complete yet."""
         self._held_until = 0.0
@@ -74,38 +81,41 @@ class Rib:
         if source.families:
             self.source_down(source, None, now)
         source.families = frozenset(family for family in families if family in FAMILIES)
-        for family in list(source.intakes):
+        for family, intake in list(source.intakes.items()):
             if family not in source.families:
-                self._drop(source, family)
+                intake.drop()
+                self._settle(intake)
         for family in source.families:
-            intake = source.intakes.get(family)
-            if intake is None:
-                intake = source.intakes[family] = Intake(source, self._table(family))
-            intake.end_of_rib = False
+            if family not in source.intakes:
+                source.intakes[family] = Intake(source, self._table(family))
+            source.intakes[family].end_of_rib = False
             if stale_until is not None:
-                intake.extend(stale_until)
+                source.intakes[family].extend(stale_until)
 
     def source_down(
-        self, source: Source, stale_until: float | None, now: float, families: Collection[int] | None = None
+        self,
+        source: Source,
+        stale_until: float | None,
+        now: float,
+        families: Collection[int] | None = None,
+        *,
+        long_lived: Mapping[int, float] = NOT_LONG_LIVED,
+        reason: str = "",
     ) -> None:
         """The session is over. Its paths are kept, stale, until then (only those of `families` if given); None: they go
-        at once. Memberships always go: they are the session's."""
+        at once. After that those of the families in `long_lived` are kept until the time that has (RFC 9494).
+        Memberships always go: they are the session's."""
         source.families = frozenset()
         for family, intake in list(source.intakes.items()):
-            if stale_until is None or family == RTC or (families is not None and family not in families):
-                self._drop(source, family)
-                continue
-            intake.keep(stale_until)
-            if intake.kept:
-                self._aging[intake] = None
+            until = stale_until
+            if until is None or (families is not None and family not in families):
+                until = now if family in long_lived else None
+            if until is None or family == RTC:
+                intake.drop()
             else:
-                self._drop(source, family)
-
-    def _drop(self, source: Source, family: int) -> None:
-        intake = source.intakes[family]
-        intake.drop()
-        del source.intakes[family]
-        self._aging.pop(intake, None)
+                intake.keep(now, until, long_lived.get(family, 0.0), reason)
+                intake.age(now, False, self._admitter(intake))
+            self._settle(intake)
 
     def drop_stale(self, source: Source, family: int) -> None:
         """The peer did not preserve its forwarding state (RFC 4724 section 4.2): what is stale is wrong."""
@@ -115,12 +125,34 @@ class Rib:
             self._settle(intake)
 
     def _settle(self, intake: Intake) -> None:
+        """After what is kept changed. A first slice of the chores is done at once: it is all there is, usually."""
+        intake.work(AT_ONCE)
+        if intake.chores:
+            self._busy[intake] = None
+        else:
+            self._busy.pop(intake, None)
         if intake.kept:
+            self._aging[intake] = None
             return
         self._aging.pop(intake, None)
-        family = intake.table.family
-        if not intake.source.local and family not in intake.source.families:
-            intake.source.intakes.pop(family, None)
+        source, family = intake.source, intake.table.family
+        gone = not intake.chores and not source.local and family not in source.families
+        if gone and source.intakes.get(family) is intake:
+            del source.intakes[family]
+
+    def _admitter(self, intake: Intake) -> Callable[[bytes, bytes], Block]:
+        source, family, identity = intake.source, intake.table.family, self.identity
+        return lambda next_hop, raw: admit(source, family, next_hop, raw, identity)
+
+    def work(self, budget: int) -> int:
+        """Carries on with what a lost session left to do, about `budget` routes; returns how many it were."""
+        done = 0
+        while self._busy and done < budget:
+            intake = next(iter(self._busy))
+            done += intake.work(budget - done)
+            if not intake.chores:
+                self._settle(intake)
+        return done
 
     def update(self, source: Source, update: Update, now: float) -> None:
         """One UPDATE of an established session. Raises `SessionReset` where RFC 7606 ends the session."""
@@ -216,6 +248,29 @@ class Rib:
         if family in self.local.intakes:
             self.tables[family].forget(self.local, [key])
 
+    def drain(self, draining: bool) -> None:
+        """Our own routes are about to go (RFC 8326 section 4.1): all peers hear them again with that mark, or without."""
+        if self.identity.draining == draining:
+            return
+        self.identity.draining = draining
+        for family, intake in self.local.intakes.items():
+            if family == RTC:
+                continue
+            table = self.tables[family]
+            for block in intake.all_blocks():
+                block.out_internal = block.out_external = None
+                for path in block.paths.values():
+                    for outlet in table.audience(block).outlets:
+                        self._again(outlet, path)
+
+    def _again(self, outlet: Outlet, path: Path) -> None:
+        """The routes of a path are sent also if they look as they did when they were sent last."""
+        for key in outlet.table.best_keys(path):
+            if outlet.dirty.setdefault(key, path) is not None:
+                outlet.forced.add(key)
+        if outlet.dirty:
+            self.ready_peers.add(outlet.peer)
+
     def _ask(self, key: bytes) -> None:
         self.announce(RTC, key, b"", self._rtc_attributes, self._next_hop)
 
@@ -308,7 +363,7 @@ class Rib:
 
     def received(self, source: Source, family: int | None = None) -> int:
         """Routes in the Adj-RIB-In, stale ones included."""
-        return sum([i.received() for f, i in source.intakes.items() if family is None or f == family])
+        return sum([i.count for f, i in source.intakes.items() if family is None or f == family])
 
     def stale(self, source: Source, family: int | None = None) -> int:
         return sum([i.stale() for f, i in source.intakes.items() if family is None or f == family])
@@ -361,12 +416,7 @@ class Rib:
             if sent is not None:
                 outlet.forced.add(key)
         for path in self._visible(outlet):
-            for key in outlet.table.best_keys(path):
-                if key not in outlet.dirty:
-                    outlet.dirty[key] = path
-                    outlet.forced.add(key)
-        if outlet.dirty:
-            self.ready_peers.add(peer)
+            self._again(outlet, path)
 
     def take_updates(self, peer: Peer, budget: int) -> list[bytes]:
         """At most `budget` whole messages, memberships first. They count as sent."""
@@ -412,7 +462,7 @@ class Rib:
     def next_deadline(self) -> float:
         deadline = self._held_until or math.inf
         for intake in self._aging:
-            deadline = min([deadline, *[kept.until for kept in intake.kept]])
+            deadline = min(deadline, intake.deadline)
         for peer in self._waiting:
             deadline = min(deadline, peer.rtc_deadline)
         return deadline
@@ -421,8 +471,9 @@ class Rib:
         if self._held_until and self._held_until <= now:
             self.release_end_of_rib()
         for intake in list(self._aging):
-            intake.sweep(now)
-            self._settle(intake)
+            if intake.deadline <= now:
+                intake.age(now, intake.table.family in intake.source.families, self._admitter(intake))
+                self._settle(intake)
         for peer in list(self._waiting):
             if peer.rtc_deadline <= now:
                 self._complete(peer)

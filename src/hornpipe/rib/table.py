@@ -278,6 +278,7 @@ class Table:
             elif old is not path:
                 self._contend(key, old, path)
         if fresh:
+            block.source.intakes[self.family].count += len(fresh)
             self._appeared(block, fresh)
 
     def _contend(self, key: bytes, old: Path | tuple[Path, ...], path: Path) -> None:
@@ -285,6 +286,7 @@ class Table:
         if not isinstance(old, tuple):
             key = path.keys[key] = old.keys[key]  # the object the table has, so that replacing costs no memory
             if old.source is not path.source:
+                path.source.intakes[self.family].count += 1
                 self._rank(key, old, [old, path])
                 return
             self.entries[key] = path
@@ -295,7 +297,10 @@ class Table:
         if path in old:
             return
         key = path.keys[key] = old[0].keys[key]
-        self._rank(key, old[0], [*[other for other in old if other.source is not path.source], path])
+        others = [other for other in old if other.source is not path.source]
+        if len(others) == len(old):
+            path.source.intakes[self.family].count += 1
+        self._rank(key, old[0], [*others, path])
         for other in old:
             if other.source is path.source:
                 self._leave(key, other)
@@ -332,6 +337,7 @@ class Table:
     def forget(self, source: Source, keys: Iterable[bytes]) -> None:
         """The source has no path for these keys any more; those it never had one for are passed over."""
         entries = self.entries
+        gone = 0
         for key in keys:
             entry = entries.get(key)
             if entry is None:
@@ -341,19 +347,23 @@ class Table:
                     if path.source is source:
                         self._rank(key, entry[0], [other for other in entry if other is not path])
                         self._leave(key, path)
+                        gone += 1
                         break
             elif entry.source is source:
                 del entries[key]
                 self.changed(key, entry, None)
                 self._leave(key, entry)
+                gone += 1
+        if gone:
+            source.intakes[self.family].count -= gone
 
-    def rerank(self, path: Path) -> None:
+    def rerank(self, path: Path, keys: Iterable[bytes]) -> None:
         """The sort key of a path changed (it became stale); routes it is alone in stay as they are."""
         if not self.contended:
             return
-        for key in path.keys:
-            entry = self.entries[key]
-            if isinstance(entry, tuple):
+        for key in keys:
+            entry = self.entries.get(key)
+            if isinstance(entry, tuple) and path in entry:
                 self._rank(key, entry[0], list(entry))
                 if self.multipath:  # the old sort key is gone, so whether the path was an equal one is not known
                     self._ways_dirty(key, entry[0])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hornpipe.bgp.capability import Capabilities, GracefulRestart
+from hornpipe.bgp.capability import Capabilities, GracefulRestart, LongLived
 from hornpipe.bgp.error import SessionReset
 from hornpipe.bgp.family import AFI_IPV6, EVPN, IPV4_UNICAST, IPV6_UNICAST, RTC, VPNV4
 from hornpipe.bgp.open import Open, decode_open
@@ -167,3 +167,29 @@ def test_both_sides_come_to_the_same_result(
         assert (set(ours), len(ours)) == (set(peers), len(peers)) if field == "families" else ours == peers
     assert at_a.remote_id == HIGH_ID
     assert at_b.remote_id == OUR_ID
+
+
+def test_long_lived_restart_needs_both_sides_and_graceful_restart() -> None:
+    restart = GracefulRestart(time=60, families={EVPN: True})
+    theirs_long = {EVPN: LongLived(True, 7200), RTC: LongLived(True, 7200), VPNV4: LongLived(True, 7200)}
+    granted = both({"long_lived_time": 3600}, graceful_restart=restart, long_lived=theirs_long)
+    assert granted.knows_long_lived
+    assert granted.long_lived == {EVPN: LongLived(True, 3600)}
+    for mine, peer in [
+        ({}, {"graceful_restart": restart, "long_lived": theirs_long}),
+        ({"long_lived_time": 3600}, {"graceful_restart": restart}),
+        ({"long_lived_time": 3600}, {"long_lived": theirs_long}),
+        (
+            {"long_lived_time": 3600, "graceful_restart_time": 0},
+            {"graceful_restart": restart, "long_lived": theirs_long},
+        ),
+    ]:
+        refused = both(mine, **peer)
+        assert not refused.knows_long_lived
+        assert refused.long_lived == {}
+
+
+def test_what_we_offer_of_it() -> None:
+    mine = offer(config(long_lived_time=3600, families=(EVPN, RTC)), established_before=True)
+    assert mine.capabilities.long_lived == {EVPN: LongLived(True, 3600)}
+    assert decode_open(mine.encode()[19:]) == mine

@@ -235,6 +235,30 @@ def _assemble(parts: dict[int, tuple[int, bytes]]) -> bytes:
     return b"".join([_encode(flags, code, value) for code, (flags, value) in sorted(parts.items())])
 
 
+def with_community(block: bytes, community: int) -> bytes:
+    """The same block with one more community, if it has it not already."""
+    parts: list[tuple[int, int, bytes]] = []
+    value = b""
+    for flags, code, found in walk(block):
+        if code == COMMUNITIES and not value:
+            value = found
+        else:
+            parts.append((flags, code, found))
+    packed = _number(community)
+    if packed in [value[at : at + 4] for at in range(0, len(value), 4)]:
+        return block
+    parts.append((OPTIONAL | TRANSITIVE, COMMUNITIES, value + packed))
+    parts.sort(key=lambda part: part[1])
+    return b"".join([_encode(flags, code, found) for flags, code, found in parts])
+
+
+def with_local_pref(block: bytes, preference: int) -> bytes:
+    """The same block with this LOCAL_PREF."""
+    parts = {code: (flags, value) for flags, code, value in walk(block)}
+    parts[LOCAL_PREF] = (TRANSITIVE, _number(preference))
+    return _assemble(parts)
+
+
 def _passed_on(attributes: Attributes) -> dict[int, tuple[int, bytes]]:
     """What of a received block goes to another peer: RFC 4271 section 5 on attributes that are not recognised."""
     parts: dict[int, tuple[int, bytes]] = {}

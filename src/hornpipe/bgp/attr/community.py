@@ -9,14 +9,20 @@ from hornpipe.bgp.attr.malformed import Malformed
 if TYPE_CHECKING:
     from hornpipe.bgp.attr.attributes import Attributes
 
+GRACEFUL_SHUTDOWN: Final = 0xFFFF0000
+"""RFC 8326: what carries it is about to go."""
+LLGR_STALE: Final = 0xFFFF0006
+"""RFC 9494: kept for long after its session was lost."""
+NO_LLGR: Final = 0xFFFF0007
+"""RFC 9494: never to be kept so."""
 NO_EXPORT: Final = 0xFFFFFF01
 NO_ADVERTISE: Final = 0xFFFFFF02
 NO_EXPORT_SUBCONFED: Final = 0xFFFFFF03
 
 NAMES: Final[dict[int, str]] = {
-    0xFFFF0000: "graceful-shutdown",
-    0xFFFF0006: "llgr-stale",
-    0xFFFF0007: "no-llgr",
+    GRACEFUL_SHUTDOWN: "graceful-shutdown",
+    LLGR_STALE: "llgr-stale",
+    NO_LLGR: "no-llgr",
     0xFFFF029A: "blackhole",
     NO_EXPORT: "no-export",
     NO_ADVERTISE: "no-advertise",

@@ -5,16 +5,40 @@ Addresses are text in canonical form, as they appear in every row; times are sec
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from hornpipe.bgp.family import EVPN
 
+EXTERNAL: Final = -1
+"""`PeerConfig.peer_as`: any AS but our own."""
+
+
+class PrefixLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Maximum-prefix: how many routes a peer may have announced at a time."""
+
+    maximum: int
+    family: int = 0
+    """0: each family that has no limit of its own."""
+    warning: int = 75
+    """Percent of `maximum` at which there is an event."""
+    restart: float = 60.0
+    """Seconds in IDLE after the session was ended for it; 0: until an operator resets the peer."""
+    warn_only: bool = False
+    """Only an event, the session stays."""
+
 
 class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     address: str
-    """The peer's address; its name in every command."""
+    """The peer's address, with the zone of a link-local one (``fe80::1%eth1``); its name in every command."""
+    interface: str = ""
+    """The link the peer is at the other end of, found by its router advertisements (RFC 4861): `address` is this name,
+    too, which is the peer's in every command."""
+    advertise_interval: float = 10.0
+    """With `interface`: seconds between our own router advertisements, which the peer finds us by."""
+    link_fallover: bool = True
+    """With `interface`: the session ends when the link is lost, not when the hold time is over."""
     port: int = 179
     """TCP port to connect to."""
     local_address: str | None = None
@@ -23,10 +47,10 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     router_id: bytes
     """Our BGP Identifier, four octets."""
     peer_as: int = 0
-    """0: accept any (a dynamic neighbour whose AS is not known beforehand)."""
+    """0: accept any (a dynamic neighbour whose AS is not known beforehand); `EXTERNAL`: any but ours."""
     families: tuple[int, ...] = (EVPN,)
     extended_next_hop: bool = False
-    """Offer IPv6 next hops for IPv4 families (RFC 8950)."""
+    """Offer IPv6 next hops for IPv4 families (RFC 8950); with `interface` always."""
     hold_time: int = 90
     """Offered; 0 or at least 3. The smaller of both sides' counts."""
     keepalive: float | None = None
@@ -47,12 +71,15 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """``client``: a route reflector's client (RFC 4456)."""
     graceful_restart_time: int = 120
     """Restart Time we offer (RFC 4724); 0: do not offer graceful restart."""
+    long_lived_time: int = 0
+    """Long-lived Stale Time we offer, and the longest we grant (RFC 9494); 0: do not offer it."""
     restarting: bool = False
     """This process took over from one before whose state it restored (R bit, until the first establishment)."""
     forwarding_preserved: bool | None = None
     """F bit of the first OPEN. None: as `restarting`, for forwarding is only as old as what was restored. A reflector
     sets True: the forwarding its routes stand for is not its own and outlives it. After the first establishment it is
     always true: this process never takes forwarding down because a session went."""
+    prefix_limits: tuple[PrefixLimit, ...] = ()
     dynamic: bool = False
     """Made for a connection that came in; goes with it."""
     description: str = ""

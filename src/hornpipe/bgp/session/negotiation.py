@@ -2,7 +2,7 @@
 
 RFC 4271 section 6.2 (the checks that need configuration; the others are the decoder's), RFC 5492 (capabilities),
 RFC 4760 (families), RFC 6286 (identifiers), RFC 6793 (4-octet AS), RFC 8654 (extended messages), RFC 8950 (extended
-next hop), RFC 4724 and RFC 8538 (graceful restart).
+next hop), RFC 4724, RFC 8538 and RFC 9494 (graceful restart).
 
 Graceful restart is offered honestly: the R bit only by a process that took over from one before, the F bits only for
 forwarding that really was preserved, the N bit because a NOTIFICATION in either direction keeps the paths here too.
@@ -12,15 +12,20 @@ from __future__ import annotations
 
 import msgspec
 
-from hornpipe.bgp.capability import Capabilities, GracefulRestart
+from hornpipe.bgp.capability import Capabilities, GracefulRestart, LongLived
 from hornpipe.bgp.error import SessionReset
-from hornpipe.bgp.family import AFI_IPV4, AFI_IPV6, RTC
+from hornpipe.bgp.family import AFI_IPV6, IPV4_LABELLED, IPV4_MULTICAST, IPV4_UNICAST, RTC, VPNV4
 from hornpipe.bgp.frame import EXTENDED_LIMIT, STANDARD_LIMIT
 from hornpipe.bgp.open import VERSION, Open
-from hornpipe.bgp.session.config import PeerConfig
+from hornpipe.bgp.session.config import EXTERNAL, PeerConfig
+
+EXTENDED_NEXT_HOP = frozenset((IPV4_UNICAST, IPV4_MULTICAST, IPV4_LABELLED, VPNV4))
+"""RFC 8950 section 3: SAFIs 1, 2, 4 and 128 (and 129)."""
 
 RESTART_TIME_LIMIT = (1 << 12) - 1
 """RFC 4724 section 3: twelve bits."""
+LONG_LIVED_TIME_LIMIT = (1 << 24) - 1
+"""RFC 9494 section 3: 24 bits."""
 
 
 class Negotiated(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +39,10 @@ class Negotiated(msgspec.Struct, frozen=True, kw_only=True):
     route_refresh: bool
     graceful_restart: GracefulRestart | None
     """The peer's; None if either side does not offer it."""
+    long_lived: dict[int, LongLived] = {}
+    """Family -> how long the peer wants its paths to be kept after that, at most what we grant (RFC 9494)."""
+    knows_long_lived: bool = False
+    """Both sides have that capability, so LLGR_STALE routes may be sent."""
     notification: bool
     """RFC 8538: both sides set the N bit, so a NOTIFICATION is graceful unless it is a hard reset."""
     extended_next_hop: tuple[int, ...]
@@ -59,6 +68,7 @@ def offer(config: PeerConfig, *, established_before: bool) -> Open:
     """Our OPEN. `established_before`: this process had this session up already, so it is not a restart any more and
     nothing took its forwarding away since."""
     restart = None
+    long_lived = None
     if config.graceful_restart_time:
         preserved = config.restarting if config.forwarding_preserved is None else config.forwarding_preserved
         restart = GracefulRestart(
@@ -67,21 +77,26 @@ def offer(config: PeerConfig, *, established_before: bool) -> Open:
             time=min(config.graceful_restart_time, RESTART_TIME_LIMIT),
             families=dict.fromkeys(config.families, preserved or established_before),
         )
+        if config.long_lived_time:
+            offered = LongLived(preserved or established_before, min(config.long_lived_time, LONG_LIVED_TIME_LIMIT))
+            # Memberships are the session's: they are not kept.
+            long_lived = dict.fromkeys([family for family in config.families if family != RTC], offered)
     capabilities = Capabilities(
         families=config.families,
         as4=True,
         route_refresh=True,
         extended_message=True,
         graceful_restart=restart,
+        long_lived=long_lived,
         extended_next_hop=tuple((family, AFI_IPV6) for family in _next_hop_families(config)),
     )
     return Open(VERSION, config.local_as, config.hold_time, config.router_id, capabilities)
 
 
 def _next_hop_families(config: PeerConfig) -> tuple[int, ...]:
-    if not config.extended_next_hop:
+    if not config.extended_next_hop and not config.interface:
         return ()
-    return tuple(family for family in config.families if family >> 8 == AFI_IPV4 and family != RTC)
+    return tuple(family for family in config.families if family in EXTENDED_NEXT_HOP)
 
 
 def negotiate(config: PeerConfig, ours: Open, theirs: Open) -> Negotiated:
@@ -98,6 +113,8 @@ def negotiate(config: PeerConfig, ours: Open, theirs: Open) -> Negotiated:
     if hold_time in (1, 2):
         raise SessionReset(2, 6, b"", f"hold time {hold_time}")
     graceful = offered.graceful_restart if mine.graceful_restart is not None else None
+    # RFC 9494 section 4.1: without graceful restart the long-lived kind is ignored.
+    knows_long_lived = graceful is not None and mine.long_lived is not None and offered.long_lived is not None
     return Negotiated(
         families=families,
         hold_time=hold_time,
@@ -106,6 +123,8 @@ def negotiate(config: PeerConfig, ours: Open, theirs: Open) -> Negotiated:
         extended_message=mine.extended_message and offered.extended_message,
         route_refresh=offered.route_refresh,
         graceful_restart=graceful,
+        long_lived=_granted(config, offered) if knows_long_lived else {},
+        knows_long_lived=knows_long_lived,
         notification=graceful is not None and graceful.notification,
         extended_next_hop=tuple(f for f, afi in mine.extended_next_hop if (f, afi) in offered.extended_next_hop),
         remote_as=theirs.my_as,
@@ -115,8 +134,18 @@ def negotiate(config: PeerConfig, ours: Open, theirs: Open) -> Negotiated:
     )
 
 
+def _granted(config: PeerConfig, offered: Capabilities) -> dict[int, LongLived]:
+    return {
+        family: LongLived(theirs.preserved, min(theirs.time, config.long_lived_time))
+        for family, theirs in (offered.long_lived or {}).items()
+        if theirs.time and family in config.families and family != RTC
+    }
+
+
 def _check_identity(config: PeerConfig, theirs: Open) -> None:
-    if config.peer_as and theirs.my_as != config.peer_as:
+    if config.peer_as == EXTERNAL and theirs.my_as == config.local_as:
+        raise SessionReset(2, 2, b"", f"the peer is in our AS {theirs.my_as}, and configured to be external")
+    if config.peer_as > 0 and theirs.my_as != config.peer_as:
         raise SessionReset(2, 2, b"", f"the peer is in AS {theirs.my_as}, AS {config.peer_as} is configured")
     if theirs.my_as == config.local_as and theirs.router_id == config.router_id:
         # RFC 6286 section 2.3: unique within an AS; between AS the AS number tells the two apart.
