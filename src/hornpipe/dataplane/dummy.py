@@ -85,7 +85,7 @@ class ForwardingSink:
         self.vrf_default_gone = forwarding.witness.vrf_default_gone
         self.nexthop = forwarding.witness.nexthop
         self.label = forwarding.witness.label
-        self.mpls_input = forwarding.mpls_input_event
+        self.mpls_input = forwarding.witness.mpls_input
 
     def main_changed(self) -> None:
         """Nobody looks the underlay up."""

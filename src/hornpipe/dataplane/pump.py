@@ -248,7 +248,7 @@ class Dataplane:
         self.forwarding.witness.label(key, index, gateway, present)
 
     def mpls_input(self, index: int, on: bool) -> None:
-        self.forwarding.mpls_input_event(index, on)
+        self.forwarding.witness.mpls_input(index, on)
 
     def main_changed(self) -> None:
         self._underlay.changed()

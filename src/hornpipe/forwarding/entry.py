@@ -105,7 +105,7 @@ class Routed(msgspec.Struct, frozen=True, kw_only=True):
     gateways: tuple[bytes, ...] = ()
     """Addresses the host answers for on the port, each alone (/32, /128), so that many ports can have the same."""
     neighbours: tuple[tuple[bytes, bytes], ...] = ()
-    """(IP, MAC) of the stations behind it: permanent neighbours."""
+    """(IP, MAC) of the stations behind it: permanent neighbours. A put takes away those that are not listed."""
     proxy: bool = True
     """Answer ARP and ND for what is routed elsewhere (proxy_arp, proxy_ndp)."""
 
@@ -133,6 +133,8 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
+        if self.routed is not None:
+            return routed_text(self.routed)
         return f"master {self.bridge} learning {'on' if self.learn else 'off'}"
 
 
@@ -162,11 +164,16 @@ class NetnsPort(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        return f"netns {self.netns} dev {self.inside} master {self.bridge}"
+        where = f"netns {self.netns} dev {self.inside}"
+        return f"{where} {routed_text(self.routed)}" if self.routed is not None else f"{where} master {self.bridge}"
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
-    """Addresses (and the MAC, if given) that the host answers for on the instance's bridge."""
+    """Addresses (and the MAC, if given) that the host answers for on the instance's bridge.
+
+    As a removal: `device` goes; `addresses` (if there is no device) and `own` go from the link that `bridge` names,
+    whatever that is.
+    """
 
     kind: ClassVar[str] = "gateway"
     rank: ClassVar[int] = 3
@@ -239,6 +246,41 @@ class MplsInput(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         return "mpls input on"
+
+
+def routed_text(routed: Routed) -> str:
+    words = [f"master {routed.vrf}" if routed.vrf else "", *map(address_text, routed.gateways)]
+    return " ".join(word for word in words if word) or "routed"
+
+
+def alone(address: bytes) -> InterfaceAddress:
+    """The address as /32 or /128."""
+    return address, 8 * len(address)
+
+
+def addresses_of(entry: Entry | None) -> dict[str, frozenset[InterfaceAddress]]:
+    """The addresses that an entry wants: by link."""
+    if isinstance(entry, Gateway):
+        if not entry.device:
+            return {entry.bridge: frozenset(entry.addresses)}
+        return {entry.device: frozenset(entry.addresses), entry.bridge: frozenset(entry.own)}
+    if isinstance(entry, Port | NetnsPort) and entry.routed is not None:
+        return {entry.name: frozenset(map(alone, entry.routed.gateways))}
+    return {}
+
+
+def links_of(entry: Entry) -> frozenset[str]:
+    """Names of all links that an entry is about: its own, and those that must be there for it."""
+    names = {entry.name}
+    if isinstance(entry, Vxlan | Port | NetnsPort | Gateway):
+        names.add(entry.bridge)
+    if isinstance(entry, Bridge | Gateway):
+        names.add(entry.vrf)
+    if isinstance(entry, Gateway):
+        names.add(entry.device)
+    if isinstance(entry, Port | NetnsPort) and entry.routed is not None:
+        names.add(entry.routed.vrf)
+    return frozenset(name for name in names if name)
 
 
 Entry: TypeAlias = Vrf | Bridge | Vxlan | Tunnel | Port | NetnsPort | Gateway | MplsInput

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from hornpipe.forwarding.bulk import TableState
-from hornpipe.forwarding.entry import Entry, address_text, mac_text
+from hornpipe.forwarding.entry import Entry, Gateway, NetnsPort, Port, address_text, mac_text
 from hornpipe.forwarding.state import Forwarding
 
 
@@ -63,7 +63,7 @@ def _keys(forwarding: Forwarding, state: TableState, status: str | None) -> list
 
 def _rare(forwarding: Forwarding, entry: Entry) -> Listed:
     status, reason = forwarding.entry_status(entry.key)
-    device = entry.name if entry.kind in ("bridge", "vxlan") else entry.bridge  # type: ignore[union-attr]
+    device = entry.bridge if isinstance(entry, Port | NetnsPort | Gateway) and entry.bridge else entry.name
     return Listed(
         kind=entry.kind,
         instance=entry.instance,

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hornpipe.forwarding.batch import Batch, Results
-from hornpipe.forwarding.entry import Bridge, Entry, EntryKey, Gateway, MplsInput, NetnsPort, Tunnel, Vrf
+from hornpipe.forwarding.entry import (
+    Bridge,
+    Entry,
+    EntryKey,
+    Gateway,
+    InterfaceAddress,
+    NetnsPort,
+    Port,
+    Tunnel,
+    Vrf,
+    addresses_of,
+    links_of,
+)
 from hornpipe.forwarding.link import Links
 from hornpipe.forwarding.verdict import verdict
 
@@ -23,7 +35,7 @@ class RareEntries:
         self.removals: dict[EntryKey, Entry] = {}
         self.retry_at = 0.0
         self._unseen: set[EntryKey] = set()
-        """Namespace ports that are new or changed: what is inside is not mirrored, so the driver has to look."""
+        """New or changed, or possibly damaged, and not all that belongs to them is mirrored: the driver has to look."""
         self._retired: list[Gateway] = []
         self._failed_removals: dict[EntryKey, Entry] = {}
         self._problems: dict[EntryKey, tuple[str, str]] = {}
@@ -45,11 +57,10 @@ class RareEntries:
         self.wanted[key] = entry
         self.removals.pop(key, None)
         self._failed_removals.pop(key, None)
-        if isinstance(entry, Gateway) and isinstance(old, Gateway):
-            self.retire(entry, frozenset(old.addresses) - frozenset(entry.addresses))
-        for name in (entry.name, bridge_of(entry)):
+        self._retire_former(old, entry)
+        for name in links_of(entry):
             self._users.setdefault(name, {})[key] = None
-        if isinstance(entry, NetnsPort):
+        if is_deep(entry):
             self._unseen.add(key)
         self._problems.pop(key, None)
         self.todo[key] = None
@@ -67,17 +78,35 @@ class RareEntries:
         self.removals[key] = entry
         return entry
 
-    def retire(self, gateway: Gateway, addresses: frozenset[tuple[bytes, int]]) -> None:
-        """Addresses that the bridge of a gateway should no longer have."""
+    def _retire_former(self, old: Entry | None, entry: Entry) -> None:
+        """Addresses, and a gateway's device, that an entry no longer has."""
+        wanted = addresses_of(entry)
+        for link, held in addresses_of(old).items():
+            if isinstance(old, Gateway) and link == old.device and link not in wanted:
+                self._retired.append(Gateway(bridge=old.bridge, instance=old.instance, addresses=(), device=link))
+            else:
+                self.retire(link, entry.instance, held - wanted.get(link, frozenset()))
+
+    def retire(self, link: str, instance: str, addresses: frozenset[InterfaceAddress]) -> None:
+        """Addresses that a link should no longer have."""
         if addresses:
-            retired = Gateway(bridge=gateway.bridge, instance=gateway.instance, addresses=tuple(sorted(addresses)))
-            self._retired.append(retired)
+            self._retired.append(Gateway(bridge=link, instance=instance, addresses=tuple(sorted(addresses))))
 
     def affected(self, link: str, users_too: bool) -> None:
         """A link changed; `users_too`: so that entries which only mention it are to be looked at again."""
+        found = self.links.by_name.get(link)
+        lost = found is None or not found.up  # and with that, perhaps, what is not mirrored
         for key in self._users.get(link, ()):
             if users_too or key[1] == link:
                 self.todo[key] = None
+                if lost and is_deep(self.wanted[key]) and key[1] == link:
+                    self._unseen.add(key)
+
+    def look_again(self, key: EntryKey) -> None:
+        """Something of the entry that is not mirrored was changed."""
+        if key in self.wanted:
+            self._unseen.add(key)
+            self.todo[key] = None
 
     def users_of(self, link: str) -> tuple[EntryKey, ...]:
         return tuple(self._users.get(link, ()))
@@ -113,7 +142,7 @@ class RareEntries:
                 if what == "apply":
                     self._unseen.discard(entry.key)
                     batch.puts.append(entry)
-                    if isinstance(entry, Bridge):
+                    if isinstance(entry, Bridge | Vrf):
                         coming.add(entry.name)
 
     def _is_fought(self, key: EntryKey, now: float) -> bool:
@@ -165,13 +194,17 @@ class RareEntries:
             self._problems[key] = (status, reason)
 
     def _forget_users(self, entry: Entry) -> None:
-        for name in {entry.name, bridge_of(entry)}:
+        for name in links_of(entry):
             users = self._users[name]
             users.pop(entry.key, None)
             if not users:
                 del self._users[name]
 
 
-def bridge_of(entry: Entry) -> str:
-    """The bridge an entry mentions, or the entry's own name."""
-    return entry.name if isinstance(entry, Bridge | Vrf | Tunnel | MplsInput) else entry.bridge
+def is_deep(entry: Entry) -> bool:
+    """More belongs to it than the mirror shows: inside a namespace, kernel settings, neighbours, ports of FOU."""
+    if isinstance(entry, Port):
+        return entry.routed is not None
+    if isinstance(entry, Bridge):
+        return entry.routed
+    return isinstance(entry, NetnsPort | Vrf | Tunnel) or (isinstance(entry, Gateway) and bool(entry.device))

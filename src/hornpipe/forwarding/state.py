@@ -24,10 +24,10 @@ from hornpipe.forwarding.entry import (
     Bridge,
     Entry,
     EntryKey,
-    Gateway,
     InterfaceAddress,
     NetnsPort,
     Port,
+    addresses_of,
 )
 from hornpipe.forwarding.learnt import LearntMac, LearntMacs
 from hornpipe.forwarding.link import Link, Links
@@ -178,24 +178,27 @@ class Forwarding:
     def prune(self) -> None:
         """Removes what is marked ours and wanted by nobody. To be called once, when the gates are open."""
         self.pruned = True
-        used = {entry.name for entry in self.rare.wanted.values()}
+        used = {name for entry in self.rare.wanted.values() for name in (entry.name, *addresses_of(entry))}
         stray = [link for link in self.links.by_index.values() if link.name not in used]
         self._strays = [link for link in stray if link.alias.startswith((ALIAS, PORT_ALIAS))]
         going = {link.name for link in self._strays if link.alias.startswith(ALIAS)}
         self.bulk.leftovers(going.__contains__)
-        for entry in self.rare.wanted.values():
-            if isinstance(entry, Bridge) and entry.owned:
-                self._retire_addresses(entry)
+        self._retire_addresses()
 
-    def _retire_addresses(self, bridge: Bridge) -> None:
-        """A bridge of ours has the gateway's addresses and no others (a link-local one is the kernel's)."""
-        gateway = self.get(("gateway", bridge.name))
-        keep = frozenset(gateway.addresses) if isinstance(gateway, Gateway) else frozenset()
-        link = self.links.by_name.get(bridge.name)
-        held = self.links.addresses.get(link.index, set()) if link is not None else set()
-        found = frozenset(held_one for held_one in held if held_one[0][:2] != b"\xfe\x80")
-        empty = Gateway(bridge=bridge.name, instance=bridge.instance, addresses=())
-        self.rare.retire(empty, found - keep)
+    def _retire_addresses(self) -> None:
+        """A link of ours has the addresses of entries and no others (a link-local one is the kernel's)."""
+        keep: dict[str, frozenset[InterfaceAddress]] = {}
+        for entry in self.rare.wanted.values():
+            for name, addresses in addresses_of(entry).items():
+                keep[name] = keep.get(name, frozenset()) | addresses
+        for index, held in self.links.addresses.items():
+            link = self.links.by_index.get(index)
+            if link is None or not link.alias.startswith(ALIAS):
+                continue
+            if link.name in keep or ("bridge", link.name) in self.rare.wanted:
+                found = frozenset(one for one in held if one[0][:2] != b"\xfe\x80")
+                instance = link.alias.removeprefix(ALIAS)
+                self.rare.retire(link.name, instance, found - keep.get(link.name, frozenset()))
 
     def link_event(self, link: Link) -> None:
         """A link is new or changed."""
@@ -266,13 +269,15 @@ class Forwarding:
             held.add(address)
         elif address in held:
             held.discard(address)
-            key = ("gateway", self.links.name_of(index))
-            if key in self.rare.wanted:
-                self.rare.todo[key] = None
+            for key in self.rare.users_of(self.links.name_of(index)):
+                if key[0] in ("gateway", "port"):
+                    self.rare.todo[key] = None
 
     def neigh_event(self, index: int, ip: bytes, mac: bytes, intact: bool) -> None:
         """A neighbour is new or changed (`intact`: NOARP and extern_learn as we write it) or gone (empty MAC)."""
-        self._compare("neigh", self.links.name_of(index), ip, (mac,) if intact else None)
+        name = self.links.name_of(index)
+        self._compare("neigh", name, ip, (mac,) if intact else None)
+        self.witness.neighbour(name, ip, mac)
 
     def fdb_event(self, index: int, mac: bytes, vtep: bytes, vni: int, present: bool) -> None:
         """A ``self`` entry of a VXLAN device is new, changed or gone."""
@@ -290,11 +295,6 @@ class Forwarding:
         elif found is None or tuple(wanted[: len(found)]) != found:
             self.bulk.doubt(kind, device, key)
             state.touch(key)
-
-    def mpls_input_event(self, index: int, on: bool) -> None:
-        """A link takes labelled packets now, or no longer."""
-        (self.links.mpls_input.add if on else self.links.mpls_input.discard)(index)
-        self.rare.affected(self.links.name_of(index), True)
 
     def bridge_fdb_event(
         self, bridge_index: int, port_index: int, mac: bytes, present: bool, permanent: bool = False

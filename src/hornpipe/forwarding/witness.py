@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hornpipe.forwarding.entry import NetnsPort, Port
 from hornpipe.forwarding.link import Links
 from hornpipe.forwarding.nexthop import Nexthop
 from hornpipe.forwarding.rare import RareEntries
@@ -31,7 +32,20 @@ class Witness:
     def vrf_default_gone(self, table: int) -> None:
         device = self.device_of(table)
         if device:
-            self._rare.affected(device, False)
+            self._rare.look_again(("vrf", device))
+
+    def neighbour(self, device: str, ip: bytes, mac: bytes) -> None:
+        """A neighbour on any link; without MAC it is gone."""
+        port = self._rare.wanted.get(("port", device))
+        if not isinstance(port, Port | NetnsPort) or port.routed is None:
+            return
+        if dict(port.routed.neighbours).get(ip, mac) != mac:
+            self._rare.look_again(port.key)
+
+    def mpls_input(self, index: int, on: bool) -> None:
+        """A link takes labelled packets now, or no longer."""
+        (self._links.mpls_input.add if on else self._links.mpls_input.discard)(index)
+        self._rare.affected(self._links.name_of(index), True)
 
     def nexthop(self, number: int, content: Nexthop | None) -> None:
         """A nexthop in our range was changed by somebody else, or is gone."""
