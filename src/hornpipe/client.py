@@ -7,7 +7,8 @@
             print(row["peer"], row["state"])
 
 The address is the path of a unix socket or ``http://HOST:PORT``; without one it is ``$HORNPIPE_API``, else the socket
-in ``$HORNPIPE_RUNTIME_DIR``, else /run/hornpipe/hornpipe.sock. It speaks HTTP/1.1 over one kept connection by itself:
+in ``$HORNPIPE_RUNTIME_DIR``, else /run/hornpipe/hornpipe.sock. Over TCP it sends the token in the file that
+``$HORNPIPE_TOKEN_FILE`` names. It speaks HTTP/1.1 over one kept connection by itself:
 `http.client` and `urllib` would double the time a command takes to start.
 """
 
@@ -87,9 +88,11 @@ def with_query(path: str, query: Mapping[str, Any]) -> str:
 
 
 class Client:
-    def __init__(self, address: str | None = None, timeout: float = TIMEOUT) -> None:
+    def __init__(self, address: str | None = None, timeout: float = TIMEOUT, token: str | None = None) -> None:
+        """`token`: for ``http://``, if the daemon asks for one; else that of the file ``$HORNPIPE_TOKEN_FILE``."""
         self.address = address or default_address()
         self.timeout = timeout
+        self._token = token
         self._socket: socket.socket | None = None
         self._buffer = bytearray()
 
@@ -172,6 +175,7 @@ class Client:
 
     def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
         """Sends a request and reads the head of its answer; a kept connection the daemon closed is opened anew."""
+        headers = {**self._authorization(), **headers}
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._host()}", *(f"{key}: {headers[key]}" for key in headers)]
         if body or method in ("PUT", "POST"):
             lines.append(f"Content-Length: {len(body)}")
@@ -190,6 +194,19 @@ class Client:
         except ConnectionError as error:
             self.close()
             raise self._unreachable(error) from error
+
+    def _authorization(self) -> dict[str, str]:
+        """RFC 6750 section 2.1; the unix socket needs none."""
+        if not self._is_tcp():
+            return {}
+        file = os.environ.get("HORNPIPE_TOKEN_FILE")
+        if self._token is None and file:
+            try:
+                with open(file, encoding="ascii") as stream:
+                    self._token = stream.read().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise Unreachable(self.address, f"{file}: {_reason(error)}") from error
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return error if isinstance(error, Unreachable) else Unreachable(self.address, _reason(error))

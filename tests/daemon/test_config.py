@@ -30,7 +30,18 @@ WRONG = [
     (MINIMAL + "[log]\ncolour = 1\n", "log.colour: unknown key (known here: format, level)"),
     (MINIMAL + '[log]\nlevel = "loud"\n', "log.level: invalid enum value 'loud' (correct it: one of "),
     (MINIMAL + '[[peers]]\nadress = "10.0.0.2"\n', "peers[0].adress: unknown key (did you mean `address`?)"),
-    (MINIMAL + "[[peers]]\n", "peers[0].address: missing (add it, for example address = "),
+    (MINIMAL + "[[peers]]\n", "peers[0].address: exactly one of address and interface is needed (for example address"),
+    (MINIMAL + '[[peers]]\naddress = "10.0.0.2"\ninterface = "eth1"\n', "peers[0].address: exactly one of address and"),
+    (MINIMAL + '[[peers]]\ninterface = "a/b"\n', "peers[0].interface: expected `str` matching"),
+    (
+        MINIMAL + '[[peers]]\ninterface = "e"\n[[peers]]\ninterface = "e"\n',
+        "peers[1].interface: peer e is already peers[0]",
+    ),
+    (
+        MINIMAL + '[[peers]]\naddress = "10.0.0.2"\nremote_as = "external"\n',
+        "peers[0].remote_as: `external` is for a peer",
+    ),
+    (MINIMAL + '[[peers]]\ninterface = "e"\nlocal_address = "10.0.0.1"\n', "peers[0].local_address: is the link's own"),
     (MINIMAL + '[[peers]]\naddress = "rr1"\n', "peers[0].address: `rr1` is not an address (an IPv4 or IPv6 address"),
     (
         MINIMAL + '[[peers]]\naddress = "10.0.0.2"\n[[peers]]\naddress = "10.0.0.2"\n',
@@ -40,10 +51,17 @@ WRONG = [
     (MINIMAL + 'router_id = "fd00::1"\n', "bgp.router_id: `fd00::1` is not an IPv4 address"),
     ('[bgp]\nlocal_as = 1\nlocal_address = "fd00::1"\n', "bgp.router_id: missing (local_address is IPv6"),
     (MINIMAL + "hold_time = 2\n", "bgp.hold_time: 1 and 2 are not allowed (0 or at least 3"),
-    (MINIMAL + '[api]\nlisten = "0.0.0.0:80"\n', "api.listen: 0.0.0.0 is not a loopback address"),
+    (MINIMAL + '[api]\nlisten = "0.0.0.0:80"\n', "api.listen: 0.0.0.0:80 is not on loopback, and without a token"),
+    (MINIMAL + '[api]\nbagpipe = "[::]:80"\n', "api.bagpipe: [::]:80 is not on loopback, and without a token"),
     (MINIMAL + '[api]\nbagpipe = "8082"\n', "api.bagpipe: `8082` is not HOST:PORT (for example 127.0.0.1:8082)"),
     (MINIMAL + "[vxlan]\nvni_range = [20, 10]\n", "vxlan.vni_range: 20 is above 10"),
     (MINIMAL + "[vxlan]\nvni_range = [0, 10]\n", "vxlan.vni_range[0]: expected `int` >= 1"),
+    (MINIMAL + "[ipvpn]\nlabel_range = [20, 16]\n", "ipvpn.label_range: 20 is above 16 (first label, then last"),
+    (MINIMAL + "[ipvpn]\nlabel_range = [3, 16]\n", "ipvpn.label_range[0]: expected `int` >= 16"),
+    (MINIMAL + "[ipvpn]\ntable_base = 100\n", "ipvpn.table_base: expected `int` >= 256"),
+    (MINIMAL + '[ipvpn]\nencapsulations = ["gre"]\n', "ipvpn.encapsulations[0]: invalid enum value 'gre'"),
+    (MINIMAL + '[ipvpn]\nencapsulations = ["mpls"]\n', "ipvpn.mpls_interfaces: missing: mpls needs an interface"),
+    (MINIMAL + '[underlay]\nannounce = ["10.0.0.1"]\n', "underlay.announce[0]: `10.0.0.1` is not a prefix"),
     (MINIMAL + '[reflector]\n[[reflector.clients]]\nprefix = "10.0.0.1/24"\n', "reflector.clients[0].prefix: "),
     (MINIMAL + "[reflector]\n[[reflector.clients]]\n", "reflector.clients[0]: needs one of address and prefix"),
     (
@@ -74,6 +92,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"# caf\xe9\n")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load(f"{tmp_path}/latin")
+
+
+def test_with_a_token_the_api_may_be_reached_from_elsewhere() -> None:
+    config, _ = loads(MINIMAL + '[api]\ntoken_file = "/t"\nlisten = "0.0.0.0:80"\nbagpipe = "0.0.0.0:81"\n', "f")
+    assert (config.api.listen, config.api.bagpipe) == ("0.0.0.0:80", "0.0.0.0:81")
 
 
 def test_the_minimum_has_safe_defaults() -> None:

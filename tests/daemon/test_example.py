@@ -22,6 +22,8 @@ def test_as_shipped_it_loads_and_says_little() -> None:
     config, warnings = loads(EXAMPLE.read_text(), str(EXAMPLE))
     assert warnings == ()
     assert config.vxlan == schema.Vxlan()
+    assert config.ipvpn == schema.Ipvpn()
+    assert config.underlay == schema.Underlay()
     assert config.api == schema.Api()
     assert config.reflector is None
 
@@ -41,6 +43,8 @@ def test_every_key_of_the_schema_is_in_it() -> None:
         schema.Client,
         schema.Reflector,
         schema.Vxlan,
+        schema.Ipvpn,
+        schema.Underlay,
         schema.Mobility,
         schema.Api,
         schema.Dataplane,
@@ -58,4 +62,7 @@ def test_the_defaults_it_shows_are_the_defaults() -> None:
     assert int(shown["duplicate_moves"]) == schema.Mobility().duplicate_moves
     assert int(shown["duplicate_time"]) == schema.Mobility().duplicate_time
     assert int(shown["limit_mb"]) == schema.Recorder().limit_mb
+    assert int(shown["table_base"]) == schema.Ipvpn().table_base
+    assert shown["encapsulations"] == '["mpls-gre"]'
+    assert schema.Ipvpn().encapsulations == ("mpls-gre",)
     assert shown["vni_range"] + " " + str(schema.Vxlan().vni_range[1]) == f"[16, {schema.Vxlan().vni_range[1]}"

@@ -43,9 +43,11 @@ def test_the_classic_sample() -> None:
     assert [peer.address for peer in config.peers] == ["10.0.0.254"]
     assert config.api.bagpipe == "localhost:8082"
     assert config.dataplane.driver == "linux"
+    assert config.ipvpn.encapsulations == ()
     assert warnings == (
         "bgp.conf: [DATAPLANE_DRIVER_EVPN] ovsbr_interfaces_mtu: unknown key, ignored",
-        "bgp.conf: [DATAPLANE_DRIVER_IPVPN]: not used: this version has E-VPN only, ipvpn attachments will be refused",
+        "bgp.conf: [DATAPLANE_DRIVER_IPVPN] dataplane_driver: `MPLSOVSDataplaneDriver` is not among the drivers of "
+        "this version: ipvpn attachments will be refused; use linux (the kernel's VRFs and MPLS) for them",
     )
 
 
@@ -77,6 +79,62 @@ def test_open_vswitch_is_refused_with_a_remedy(value: str) -> None:
         loads(minimal(f"dataplane_driver = {value}"), "bgp.conf")
     assert str(caught.value).startswith("bgp.conf: [DATAPLANE_DRIVER_EVPN] dataplane_driver: `")
     assert "use linux (kernel bridge and VXLAN) or dummy" in caught.value.remedy
+
+
+IPVPN = "[DATAPLANE_DRIVER_IPVPN]\n"
+
+
+@pytest.mark.parametrize(
+    ("keys", "encapsulations", "interfaces"),
+    [
+        ("dataplane_driver = linux", ("mpls-gre",), ()),
+        ("dataplane_driver = linux\nmpls_interface = *gre*", ("mpls-gre",), ()),
+        ("dataplane_driver = linux\nmpls_interface = eth1", ("mpls",), ("eth1",)),
+        ("dataplane_driver = linux\nmpls_interface = eth1\nmpls_over_gre = auto", ("mpls",), ("eth1",)),
+        ("dataplane_driver = linux\nmpls_interface = eth1\nmpls_over_gre = False", ("mpls",), ("eth1",)),
+        ("dataplane_driver = linux\nmpls_interface = eth1\nmpls_over_gre = True", ("mpls-gre",), ()),
+        ("dataplane_driver = mpls_linux_dataplane.MPLSLinuxDataplaneDriver", ("mpls-gre",), ()),
+        ("bagpipe.x = 1\ndataplane_driver = bagpipe.bgp.vpn.ipvpn.mpls_linux_dataplane.MPLSLinuxDataplaneDriver",
+         ("mpls-gre",), ()),
+        ("vxlan_encap = True", ("vxlan",), ()),
+        ("ovs_bridge = br-mpls\ninput_table = 0\nproxy_arp = False", ("mpls-gre",), ()),
+    ],
+)  # fmt: skip
+def test_how_labelled_packets_travel(keys: str, encapsulations: tuple[str, ...], interfaces: tuple[str, ...]) -> None:
+    config, _ = loads(minimal(more=IPVPN + keys), "bgp.conf")
+    assert config.ipvpn.encapsulations == encapsulations
+    assert config.ipvpn.mpls_interfaces == interfaces
+
+
+def test_without_a_section_for_ipvpn_there_is_one_all_the_same() -> None:
+    config, warnings = loads(minimal(), "bgp.conf")
+    assert (config.ipvpn.encapsulations, warnings) == (("mpls-gre",), ())
+
+
+@pytest.mark.parametrize("driver", ["ovs", "mpls_ovs_dataplane.MPLSOVSDataplaneDriver"])
+def test_open_vswitch_for_ipvpn_leaves_e_vpn_alone(driver: str) -> None:
+    config, warnings = loads(minimal(more=f"{IPVPN}dataplane_driver = {driver}\nmpls_interface = *gre*"), "bgp.conf")
+    assert config.dataplane.driver == "linux"
+    assert config.ipvpn.encapsulations == ()
+    assert "use linux (the kernel's VRFs and MPLS)" in warnings[0]
+
+
+def test_one_driver_serves_both_kinds() -> None:
+    config, _ = loads(minimal("", more=IPVPN + "dataplane_driver = linux"), "bgp.conf")
+    assert config.dataplane.driver == "linux"
+    config, warnings = loads(minimal(more=IPVPN + "dataplane_driver = dummy"), "bgp.conf")
+    assert config.dataplane.driver == "linux"
+    assert "dummy beside linux" in warnings[0]
+
+
+def test_one_local_address_serves_both_kinds() -> None:
+    address = IPVPN + "dataplane_local_address = 192.0.2.2"
+    config, warnings = loads(minimal(more=address), "bgp.conf")
+    assert (config.vxlan.local_address, warnings) == ("192.0.2.2", ())
+    evpn = "dataplane_driver = linux\ndataplane_local_address = 192.0.2.1"
+    config, warnings = loads(minimal(evpn, more=address), "bgp.conf")
+    assert config.vxlan.local_address == "192.0.2.1"
+    assert "192.0.2.2 is not used" in warnings[0]
 
 
 def test_all_keys_of_bagpipe_that_mean_something() -> None:
@@ -112,6 +170,11 @@ def test_an_api_for_everybody_works_with_a_warning() -> None:
         (minimal(bgp="enable_rtc = perhaps"), "[BGP] enable_rtc: `perhaps` is neither True nor False"),
         (minimal(bgp="peers = rr.example"), "[BGP] peers: `rr.example` is not an address"),
         ("[BGP]\nlocal_address=10.0.0.1\nmy_as=0\n", "[BGP] my_as: expected `int` >= 1"),
+        (
+            minimal(more=IPVPN + "mpls_over_gre = perhaps"),
+            "[DATAPLANE_DRIVER_IPVPN] mpls_over_gre: `perhaps` is neither",
+        ),
+        (minimal(more=IPVPN + "mpls_interface = a/b"), "[DATAPLANE_DRIVER_IPVPN] mpls_interface: expected"),
         (minimal("vxlan_dst_port = 0\ndataplane_driver=linux"), "[DATAPLANE_DRIVER_EVPN] vxlan_dst_port: expected"),
         ("[BGP]\nno equals sign\n", "Source contains parsing errors"),
     ],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hornpipe.bgp.family import EVPN, RTC, VPNV4
+from hornpipe.bgp.family import EVPN, FLOWSPEC_VPNV4, IPV4_UNICAST, IPV6_UNICAST, RTC, VPNV4, VPNV6
+from hornpipe.bgp.session.config import EXTERNAL
 from hornpipe.daemon import settings
 from hornpipe.daemon.config import loads
 from hornpipe.daemon.configerror import ConfigError
@@ -72,15 +73,15 @@ def test_what_only_this_host_can_know_is_named_too(text: str, message: str) -> N
     assert str(caught.value).startswith(message)
 
 
-def test_a_peer_by_default_is_internal_and_speaks_evpn_and_rtc() -> None:
+def test_a_peer_by_default_is_internal_and_offered_all_that_instances_may_need() -> None:
     (peer,) = build(BGP + '[[peers]]\naddress = "10.0.0.254"\n').peers
     assert peer.internal
     assert peer.local_address == "10.0.0.1"
     assert peer.router_id == bytes([10, 0, 0, 1])
-    assert peer.families == (EVPN, RTC)
+    assert peer.families == (EVPN, VPNV4, VPNV6, FLOWSPEC_VPNV4, RTC)
     assert not peer.passive
     (peer,) = build(BGP + 'rtc = false\n[[peers]]\naddress = "10.0.0.254"\n').peers
-    assert peer.families == (EVPN,)
+    assert peer.families == (EVPN, VPNV4, VPNV6, FLOWSPEC_VPNV4)
 
 
 def test_all_a_peer_can_be_told() -> None:
@@ -106,6 +107,33 @@ description = "spine"
     assert (peer.hold_time, peer.keepalive, peer.connect_retry, peer.multihop) == (30, 5.0, 2.0, 3)
     assert peer.families == (EVPN,)
     assert not peer.internal
+
+
+def test_a_peer_by_interface() -> None:
+    (peer,) = build(BGP + '[[peers]]\ninterface = "eth1"\nremote_as = "external"\n').peers
+    assert (peer.address, peer.interface, peer.local_address, peer.peer_as) == ("eth1", "eth1", None, EXTERNAL)
+    assert peer.extended_next_hop
+    assert peer.families == (IPV4_UNICAST, IPV6_UNICAST, EVPN, VPNV4, VPNV6, FLOWSPEC_VPNV4, RTC)
+    (peer,) = build(BGP + '[[peers]]\ninterface = "eth1"\nremote_as = "internal"\nfamilies = ["ipv4"]\n').peers
+    assert (peer.peer_as, peer.families) == (64512, (IPV4_UNICAST,))
+
+
+def test_routed_instances_and_the_underlay() -> None:
+    wanted = build(
+        BGP
+        + """[ipvpn]
+encapsulations = ["mpls-udp", "vxlan"]
+label_range = [1000, 1999]
+table_base = 500
+mpls_interfaces = ["eth1"]
+[underlay]
+announce = ["10.0.0.1/32"]
+install = true
+"""
+    )
+    assert (wanted.encapsulations, wanted.label_range, wanted.table_base) == (("mpls-udp", "vxlan"), (1000, 1999), 500)
+    assert (wanted.mpls_interfaces, wanted.announce, wanted.install_unicast) == (("eth1",), ("10.0.0.1/32",), True)
+    assert build(BGP).encapsulations == ("mpls-gre",)
 
 
 def test_a_reflector() -> None:

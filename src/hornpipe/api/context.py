@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from hornpipe.api.access import Access
 from hornpipe.api.facade import ApiEngine
 
 
@@ -51,6 +52,8 @@ class Context:
         self.logs = logs
         self.config = dict(config or {})
         """Settings without secrets, shown by the looking glass."""
+        self.access = {"api": Access(), "bagpipe": Access()}
+        """Who may use each application over TCP."""
         self.closing = False
         self._after_change = after_change
         self._waiters: set[asyncio.Future[None]] = set()

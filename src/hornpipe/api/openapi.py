@@ -64,7 +64,7 @@ def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     if "text/event-stream" in content:
         content["text/event-stream"] = {"schema": {"type": "string"}}
     answers: dict[str, Any] = {"200": {"description": operation.summary, "content": content}}
-    for kind in sorted({"invalid", "internal", *operation.problems}, key=lambda kind: TITLES[kind][0]):
+    for kind in sorted({"invalid", "unauthorized", "internal", *operation.problems}, key=lambda kind: TITLES[kind][0]):
         status, title = TITLES[kind]
         answers[str(status)] = {
             "description": f"{title} (urn:hornpipe:problem:{kind})",
@@ -105,5 +105,15 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         },
         "servers": [{"url": "http://localhost/", "description": "unix socket /run/hornpipe/hornpipe.sock"}],
         "paths": paths,
-        "components": {"schemas": components},
+        "security": [{}, {"token": []}],
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Over TCP, if api.token_file is configured; never on the unix socket.",
+                }
+            },
+        },
     }

@@ -15,9 +15,11 @@ from hornpipe.vpn.spec import Refused
 
 TITLES: dict[str, tuple[int, str]] = {
     "invalid": (400, "The request is not valid"),
+    "unauthorized": (401, "The request needs a token"),
     "forbidden": (403, "The request comes from another site"),
     "missing": (404, "There is no such thing"),
     "method": (405, "The resource does not have this method"),
+    "slow": (408, "The request did not come in time"),
     "conflict": (409, "The request contradicts what is there"),
     "precondition": (412, "The resource has another revision"),
     "too-large": (413, "The request is too large"),

@@ -16,10 +16,12 @@ from aiohttp import web
 
 from hornpipe.api import metrics, openapi, page
 from hornpipe.api.accept import best
+from hornpipe.api.access import REMEDY
 from hornpipe.api.context import Context
 from hornpipe.api.operation import Call, Operation, Reply, Stream
 from hornpipe.api.origin import may_change
 from hornpipe.api.problem import CONTENT_TYPE, Problem, of_refused, of_validation
+from hornpipe.api.reading import read_body
 from hornpipe.api.render import to_json
 from hornpipe.api.table import OPERATIONS
 from hornpipe.vpn.spec import Refused
@@ -28,6 +30,8 @@ LOG = logging.getLogger("hornpipe.api")
 
 BODY_LIMIT = 16 << 20
 """Bytes: a source of 20 000 ports fits."""
+ENDING = ("unauthorized", "slow", "too-large")
+"""Kinds of problems after which the rest of the request is not waited for."""
 JSON = "application/json"
 
 
@@ -86,12 +90,15 @@ ALL: tuple[Operation, ...] = (*OPERATIONS, *EXTRA)
 
 
 def problem_response(problem: Problem) -> web.Response:
-    return web.Response(
+    response = web.Response(
         status=problem.status,
         body=msgspec.json.encode(problem.body()),
         content_type=CONTENT_TYPE,
         headers=problem.headers,
     )
+    if problem.kind in ENDING:
+        response.force_close()
+    return response
 
 
 async def decode(operation: Operation, request: web.Request, context: Context) -> Call:
@@ -105,7 +112,7 @@ async def decode(operation: Operation, request: web.Request, context: Context) -
             raise Problem("invalid", f"there is no parameter {name} here", field=name, remedy="leave it out")
         body = None
         if operation.body is not None:
-            body = msgspec.json.decode(await request.read(), type=operation.body)
+            body = msgspec.json.decode(await read_body(request), type=operation.body)
     except msgspec.MsgspecError as error:
         raise of_validation(error) from error
     return Call(context, path=request.match_info, query=query, body=body, headers=request.headers)
@@ -150,6 +157,21 @@ def adapt(operation: Operation, context: Context) -> Callable[[web.Request], Awa
     return handle
 
 
+def guard(context: Context) -> Any:
+    """Nothing is told over TCP to who has no token, not even what there is."""
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+        access = context.access["api"]
+        if not access.admits(request):
+            refusal = Problem("unauthorized", "a token is needed over TCP", field="Authorization", remedy=REMEDY)
+            refusal.headers["WWW-Authenticate"] = access.challenge(request)
+            raise refusal
+        return await handler(request)
+
+    return guarded
+
+
 @web.middleware
 async def problems(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
     try:
@@ -176,7 +198,7 @@ async def problems(request: web.Request, handler: Callable[[web.Request], Awaita
 
 def make_app(context: Context) -> web.Application:
     """The application of the unix socket and, where configured, of TCP."""
-    app = web.Application(middlewares=[problems], client_max_size=BODY_LIMIT)
+    app = web.Application(middlewares=[problems, guard(context)], client_max_size=BODY_LIMIT)
     context.registry.register(metrics.RowCollector(context))
     for operation in ALL:
         app.router.add_route(operation.method, operation.path, adapt(operation, context))

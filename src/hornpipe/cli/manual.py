@@ -60,6 +60,7 @@ STATUS = (
 
 ENVIRONMENT = (
     ("HORNPIPE_API", "The daemon: the path of a socket, or http://HOST:PORT."),
+    ("HORNPIPE_TOKEN_FILE", "The file with the token that the daemon asks for over TCP."),
     ("HORNPIPE_RUNTIME_DIR", "Else the socket is hornpipe.sock in this directory; default /run/hornpipe."),
 )
 

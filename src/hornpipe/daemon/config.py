@@ -42,21 +42,21 @@ def loads(text: str, file: str) -> Loaded:
     """The same for text that came from elsewhere; `file` is what messages call it."""
     if ini.looks_like(text):
         converted = ini.convert(text, file)
-        return Loaded(_build(converted.tree, file, converted.key_of), converted.warnings)
+        return Loaded(_build(converted.tree, file, converted.key_of, legacy=True), converted.warnings)
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, _line_of(str(error)), str(error), "correct the TOML syntax there") from error
-    return Loaded(_build(tree, file, lambda path: path), ())
+    return Loaded(_build(tree, file, lambda path: path, legacy=False), ())
 
 
-def _build(tree: Mapping[str, Any], file: str, key_of: Callable[[str], str]) -> schema.Config:
+def _build(tree: Mapping[str, Any], file: str, key_of: Callable[[str], str], legacy: bool) -> schema.Config:
     try:
         config = msgspec.convert(tree, schema.Config)
     except msgspec.ValidationError as error:
         path, reason, remedy = _explain(str(error))
         raise ConfigError(file, key_of(path), reason, remedy) from error
-    for path, reason, remedy in _problems(config):
+    for path, reason, remedy in _problems(config, legacy):
         raise ConfigError(file, key_of(path), reason, remedy)
     return config
 
@@ -139,16 +139,30 @@ def _example(path: str) -> str:
 Problem = tuple[str, str, str]
 
 
-def _problems(config: schema.Config) -> Iterator[Problem]:
+def _problems(config: schema.Config, legacy: bool) -> Iterator[Problem]:
+    """`legacy`: an INI, whose author could not know of tokens and chose the address; he is warned."""
     yield from _bgp_problems(config)
     yield from _peer_problems(config)
     yield from _reflector_problems(config)
-    yield from _api_problems(config.api)
-    first, last = config.vxlan.vni_range
-    if first > last:
-        yield "vxlan.vni_range", f"{first} is above {last}", "first VNI, then last, for example [10000, 19999]"
+    yield from _api_problems(config.api, legacy)
+    yield from _range_problems(config)
+    for number, text in enumerate(config.underlay.announce):
+        if not _is_prefix(text):
+            yield f"underlay.announce[{number}]", f"`{text}` is not a prefix", "for example 10.0.0.1/32"
     if config.bgp.hold_time in (1, 2):
         yield "bgp.hold_time", "1 and 2 are not allowed", "0 or at least 3 (RFC 4271 section 4.2)"
+
+
+def _range_problems(config: schema.Config) -> Iterator[Problem]:
+    for key, (first, last), example in (
+        ("vxlan.vni_range", config.vxlan.vni_range, "VNI, then last, for example [10000, 19999]"),
+        ("ipvpn.label_range", config.ipvpn.label_range, "label, then last, for example [10000, 19999]"),
+    ):
+        if first > last:
+            yield key, f"{first} is above {last}", f"first {example}"
+    if "mpls" in config.ipvpn.encapsulations and not config.ipvpn.mpls_interfaces:
+        example = 'for example mpls_interfaces = ["eth1"]'
+        yield "ipvpn.mpls_interfaces", "missing: mpls needs an interface that takes labelled packets", example
 
 
 def _bgp_problems(config: schema.Config) -> Iterator[Problem]:
@@ -168,14 +182,22 @@ def _bgp_problems(config: schema.Config) -> Iterator[Problem]:
 def _peer_problems(config: schema.Config) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for number, peer in enumerate(config.peers):
-        key = f"peers[{number}].address"
-        if not _is_address(peer.address):
+        if (peer.address is None) == (peer.interface is None):
+            example = 'for example address = "10.0.0.254"'
+            yield f"peers[{number}].address", "exactly one of address and interface is needed", example
+            continue
+        key = f"peers[{number}].{'interface' if peer.address is None else 'address'}"
+        if peer.address is not None and not _is_address(peer.address):
             yield key, f"`{peer.address}` is not an address", "an IPv4 or IPv6 address; names are not looked up"
             continue
-        canonical = str(ipaddress.ip_address(peer.address))
-        if canonical in seen:
-            yield key, f"peer {canonical} is already peers[{seen[canonical]}]", "remove one of them"
-        seen[canonical] = number
+        name = peer.interface or str(ipaddress.ip_address(peer.address or ""))
+        if name in seen:
+            yield key, f"peer {name} is already peers[{seen[name]}]", "remove one of them"
+        seen[name] = number
+        if peer.remote_as == "external" and peer.interface is None:
+            yield f"peers[{number}].remote_as", "`external` is for a peer by interface", "give the peer's AS number"
+        if peer.local_address is not None and peer.interface is not None:
+            yield f"peers[{number}].local_address", "is the link's own with an interface", "leave it out"
         if peer.passive and not config.bgp.listen:
             yield f"peers[{number}].passive", "nobody listens for it", "set bgp.listen = true or passive = false"
         if peer.ttl_security is not None and peer.multihop is not None:
@@ -200,13 +222,18 @@ def _reflector_problems(config: schema.Config) -> Iterator[Problem]:
             yield "bgp.listen", "a reflector's clients come to it", "set bgp.listen = true"
 
 
-def _api_problems(api: schema.Api) -> Iterator[Problem]:
+def _api_problems(api: schema.Api, legacy: bool) -> Iterator[Problem]:
     for key, value in (("api.listen", api.listen), ("api.bagpipe", api.bagpipe)):
         if isinstance(value, str) and host_and_port(value) is None:
             yield key, f"`{value}` is not HOST:PORT", "for example 127.0.0.1:8082"
-    found = host_and_port(api.listen) if api.listen else None
-    if found is not None and not ipaddress.ip_address(found[0]).is_loopback:
-        yield "api.listen", f"{found[0]} is not a loopback address and the API has no access control", "use 127.0.0.1"
+        elif isinstance(value, str) and beyond_loopback(value) and api.token_file is None and not legacy:
+            reason = f"{value} is not on loopback, and without a token everybody could use it"
+            yield key, reason, "name a file with one in api.token_file, or listen on 127.0.0.1"
+
+
+def beyond_loopback(text: str) -> bool:
+    found = host_and_port(text)
+    return found is not None and not ipaddress.ip_address(found[0]).is_loopback
 
 
 def host_and_port(text: str) -> tuple[str, int] | None:

@@ -21,7 +21,8 @@ class Converted(NamedTuple):
     """TOML path -> ``[SECTION] key``."""
 
     def key_of(self, path: str) -> str:
-        return self.origins.get(path) or self.origins.get(re.sub(r"[\[.].*", "", path), path)
+        shorter = (path, re.sub(r"\[.*", "", path), re.sub(r"[\[.].*", "", path))
+        return next((self.origins[one] for one in shorter if one in self.origins), path)
 
 
 _SECTION = re.compile(r"^\s*\[(BGP|API|COMMON|DATAPLANE_DRIVER_\w+)\]\s*$", re.MULTILINE)
@@ -56,11 +57,22 @@ def _level(value: str) -> str:
     return "debug" if _flag(value) else "info"
 
 
+_DRIVERS = {
+    "LinuxVXLANDataplaneDriver": "linux",
+    "MPLSLinuxDataplaneDriver": "linux",
+    "DummyDataplaneDriver": "dummy",
+}
+
+
 def _driver(value: str) -> str:
     """``linux``, or a class path of any of BaGPipe's ages."""
     name = _text(value).rsplit(".", 1)[-1]
-    known = {"LinuxVXLANDataplaneDriver": "linux", "DummyDataplaneDriver": "dummy"}
-    return known.get(name, name)
+    return _DRIVERS.get(name, name)
+
+
+def _automatic(value: str) -> bool | None:
+    """``auto`` is None."""
+    return None if value.lower() == "auto" else _flag(value)
 
 
 class Key(NamedTuple):
@@ -71,6 +83,20 @@ class Key(NamedTuple):
 
 
 _NOTHING = Key("")
+_OVS_ONLY = (
+    "arp_responder",
+    "gre_tunnel",
+    "gre_tunnel_options",
+    "hash_fields",
+    "hash_method",
+    "hash_method_param",
+    "input_table",
+    "ovs_bridge",
+    "ovs_table_id_start",
+    "ovsbr_interfaces_mtu",
+    "proxy_arp",
+)
+"""Of its Open vSwitch driver for IP-VPN: the kernel's way has nothing to choose there."""
 KEYS: dict[tuple[str, str], Key] = {
     ("BGP", "local_address"): Key("bgp.local_address", _text, "10.0.0.1 or eth0"),
     ("BGP", "my_as"): Key("bgp.local_as", _number, "64512"),
@@ -86,6 +112,12 @@ KEYS: dict[tuple[str, str], Key] = {
     ("DATAPLANE_DRIVER_EVPN", "dataplane_driver"): Key("dataplane.driver", _driver, "linux"),
     ("DATAPLANE_DRIVER_EVPN", "dataplane_local_address"): Key("vxlan.local_address", _text, "10.0.0.1 or eth0"),
     ("DATAPLANE_DRIVER_EVPN", "vxlan_dst_port"): Key("vxlan.port", _number, "4789"),
+    ("DATAPLANE_DRIVER_IPVPN", "dataplane_driver"): Key("ipvpn.driver", _driver, "linux"),
+    ("DATAPLANE_DRIVER_IPVPN", "dataplane_local_address"): Key("ipvpn.local_address", _text, "10.0.0.1 or eth0"),
+    ("DATAPLANE_DRIVER_IPVPN", "mpls_interface"): Key("ipvpn.interface", _text, "eth1, or *gre*"),
+    ("DATAPLANE_DRIVER_IPVPN", "mpls_over_gre"): Key("ipvpn.over_gre", _automatic, "auto"),
+    ("DATAPLANE_DRIVER_IPVPN", "vxlan_encap"): Key("ipvpn.over_vxlan", _flag, "False"),
+    **{("DATAPLANE_DRIVER_IPVPN", name): _NOTHING for name in _OVS_ONLY},
     ("DEFAULT", "debug"): Key("log.level", _level, "True"),
     ("privsep", "helper_command"): _NOTHING,
 }
@@ -105,12 +137,8 @@ def convert(text: str, file: str) -> Converted:
     origins: dict[str, str] = {}
     warnings: list[str] = []
     for section in parser.sections():
-        if section == _IPVPN:
-            continue
         for name, value in parser.items(section):
             _convert_key(file, section, name, value.strip(), flat, origins, warnings)
-    if _IPVPN in parser.sections():
-        warnings.append(f"{file}: [{_IPVPN}]: not used: this version has E-VPN only, ipvpn attachments will be refused")
     return _assemble(file, flat, origins, warnings)
 
 
@@ -129,6 +157,46 @@ def _convert_key(
         origins[row.path] = where
 
 
+def _routed(file: str, flat: dict[str, Any], origins: dict[str, str], warnings: list[str]) -> None:
+    """The IP-VPN section: which encapsulations there are. One driver serves both kinds of VPN here."""
+    driver = flat.pop("ipvpn.driver", None)
+    interface = flat.pop("ipvpn.interface", "*gre*")
+    over_gre = flat.pop("ipvpn.over_gre", None)
+    over_vxlan = flat.pop("ipvpn.over_vxlan", False)
+    if driver not in (None, "linux", "dummy"):
+        flat["ipvpn.encapsulations"] = []
+        warnings.append(
+            f"{file}: [{_IPVPN}] dataplane_driver: `{driver}` is not among the drivers of this version: "
+            "ipvpn attachments will be refused; use linux (the kernel's VRFs and MPLS) for them"
+        )
+        return
+    if driver == "linux":
+        flat.setdefault("dataplane.driver", "linux")
+    elif driver == "dummy" and flat.get("dataplane.driver") == "linux":
+        warnings.append(f"{file}: [{_IPVPN}] dataplane_driver: dummy beside linux: the kernel does both here")
+    if over_vxlan:
+        flat["ipvpn.encapsulations"] = ["vxlan"]
+        warnings.append(
+            f"{file}: [{_IPVPN}] vxlan_encap: routes are E-VPN type 5 (RFC 9136), where BaGPipe's were VPN-IPv4"
+        )
+    elif interface != "*gre*" and not over_gre:
+        flat["ipvpn.encapsulations"] = ["mpls"]
+        flat["ipvpn.mpls_interfaces"] = [interface]
+    origins["ipvpn.encapsulations"] = origins.get("ipvpn.over_vxlan", f"[{_IPVPN}] mpls_interface")
+    origins["ipvpn.mpls_interfaces"] = f"[{_IPVPN}] mpls_interface"
+
+
+def _one_local_address(file: str, flat: dict[str, Any], warnings: list[str]) -> None:
+    routed = flat.pop("ipvpn.local_address", None)
+    if routed is None:
+        return
+    used = flat.setdefault("vxlan.local_address", routed)
+    if used != routed:
+        warnings.append(
+            f"{file}: [{_IPVPN}] dataplane_local_address: {routed} is not used: {used} of [{_EVPN}] serves both"
+        )
+
+
 def _assemble(file: str, flat: dict[str, Any], origins: dict[str, str], warnings: list[str]) -> Converted:
     for path, where, example in (
         ("bgp.local_address", "[BGP] local_address", "local_address = 10.0.0.1"),
@@ -136,6 +204,7 @@ def _assemble(file: str, flat: dict[str, Any], origins: dict[str, str], warnings
     ):
         if path not in flat:
             raise ConfigError(file, where, "missing", f"add it, for example {example}")
+    _routed(file, flat, origins, warnings)
     if "dataplane.driver" not in flat:
         flat["dataplane.driver"] = "dummy"
         warnings.append(
@@ -149,6 +218,7 @@ def _assemble(file: str, flat: dict[str, Any], origins: dict[str, str], warnings
             f"`{flat['dataplane.driver']}` is not among the drivers of this version",
             "use linux (kernel bridge and VXLAN) or dummy; Open vSwitch is not supported for E-VPN",
         )
+    _one_local_address(file, flat, warnings)
     peers = [one.strip() for one in re.split(r"[,\s]+", flat.pop("peers", "").strip("[]")) if one.strip()]
     port = flat.pop("peers.port", None)
     host, api_port = flat.pop("api.host", "127.0.0.1"), flat.pop("api.port", 8082)

@@ -15,7 +15,7 @@ import click
 
 from hornpipe import __version__
 from hornpipe.daemon import config as configuration
-from hornpipe.daemon import log, settings
+from hornpipe.daemon import log, settings, token
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.daemon.intent import IntentDamaged
 from hornpipe.daemon.runtime import DEFAULT, VARIABLE, RuntimeDir, RuntimeDirError
@@ -54,6 +54,7 @@ def main(path: str, runtime_dir: str, check: bool, debug: bool) -> None:
         loaded = configuration.load(path)
         wanted = settings.build(loaded.config, path)
         if check:
+            token.read(loaded.config.api, path)
             for warning in loaded.warnings:
                 click.echo(f"warning: {warning}", err=True)
             click.echo(f"{path}: good")

@@ -34,6 +34,8 @@ INPUTS = (
     "connected",
     "connect_failed",
     "accept",
+    "located",
+    "link_lost",
     "received",
     "closed",
     "take_bytes",

@@ -11,13 +11,16 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from hornpipe.vpn.spec import InstanceSpec, PortSpec
+from hornpipe.vpn.spec import Encapsulation, InstanceSpec, PortSpec
 
 AsNumber = Annotated[int, Meta(ge=1, le=4294967295, examples=[64512])]
 TcpPort = Annotated[int, Meta(ge=1, le=65535, examples=[179])]
 Seconds = Annotated[int, Meta(ge=0, le=65535, examples=[90])]
 Hops = Annotated[int, Meta(ge=1, le=255, examples=[1])]
 Vni = Annotated[int, Meta(ge=1, le=16777215, examples=[100])]
+Label = Annotated[int, Meta(ge=16, le=1048575, examples=[16])]
+"""0 to 15 have meanings of their own (RFC 3032 section 2.1)."""
+Interface = Annotated[str, Meta(pattern=r"^[^/\s]{1,15}$", examples=["eth1"])]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,9 +50,13 @@ class Bgp(Section, frozen=True, kw_only=True):
 
 
 class Peer(Section, frozen=True, kw_only=True):
-    address: Annotated[str, Meta(examples=["10.0.0.254"])]
-    remote_as: AsNumber | None = None
-    """Default: local_as (iBGP)."""
+    """One of `address` and `interface`."""
+
+    address: Annotated[str, Meta(examples=["10.0.0.254"])] | None = None
+    interface: Interface | None = None
+    """Whoever is at the other end of this link, found by its router advertisements (RFC 8950): no addresses needed."""
+    remote_as: AsNumber | Literal["internal", "external"] | None = None
+    """Default: local_as (iBGP). `external`, of an `interface`: any but ours."""
     port: TcpPort = 179
     local_address: Annotated[str, Meta(examples=["10.0.0.1", "eth0"])] | None = None
     password: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
@@ -64,7 +71,8 @@ class Peer(Section, frozen=True, kw_only=True):
     multihop: Hops | None = None
     """TTL of an eBGP session's packets; default 1 for eBGP."""
     families: tuple[str, ...] | None = None
-    """Default: l2vpn-evpn, and rtc if bgp.rtc; with a reflector all it reflects."""
+    """Default: l2vpn-evpn, vpnv4, vpnv6, l3vpn-ipv4-flowspec, and rtc if bgp.rtc; of an `interface` ipv4-unicast and
+    ipv6-unicast, too; with a reflector all it reflects."""
     description: str = ""
 
 
@@ -98,6 +106,25 @@ class Vxlan(Section, frozen=True, kw_only=True):
     """First and last VNI given to instances that name none."""
 
 
+class Ipvpn(Section, frozen=True, kw_only=True):
+    encapsulations: tuple[Encapsulation, ...] = ("mpls-gre",)
+    """Of routed instances that name none and have no VNI, preferred first: vxlan (E-VPN type 5), mpls (directly over
+    Ethernet), mpls-gre (RFC 4023), mpls-udp (RFC 7510). Empty: such instances are refused."""
+    label_range: tuple[Label, Label] = (16, 1048575)
+    """First and last MPLS label given to instances and ports."""
+    table_base: Annotated[int, Meta(ge=256, le=4294000000, examples=[10000])] = 10000
+    """The kernel's routing table of instance n is this plus n."""
+    mpls_interfaces: tuple[Interface, ...] = ()
+    """Where labelled packets come in directly over Ethernet."""
+
+
+class Underlay(Section, frozen=True, kw_only=True):
+    announce: tuple[str, ...] = ()
+    """Prefixes of this host announced as IPv4 and IPv6 unicast, such as its loopback."""
+    install: bool = False
+    """Received unicast routes go to the host's main table: an underlay without another routing daemon."""
+
+
 class Mobility(Section, frozen=True, kw_only=True):
     duplicate_moves: Annotated[int, Meta(ge=1, le=1000, examples=[5])] = 5
     """This many moves within duplicate_time make a MAC a duplicate (RFC 7432 section 15.1)."""
@@ -111,9 +138,12 @@ class Api(Section, frozen=True, kw_only=True):
     socket_group: str | None = None
     """Default: the group hornpipe if there is one."""
     listen: Annotated[str, Meta(examples=["127.0.0.1:8090"])] | None = None
-    """The same API on TCP; loopback only, since it has no access control. Default: off."""
+    """The same API on TCP. Default: off. Beyond loopback it needs `token_file`."""
+    token_file: Annotated[str, Meta(examples=["/etc/hornpipe/token"])] | None = None
+    """A file nobody but its owner may read, with the token that TCP clients must send: ``Authorization: Bearer TOKEN``.
+    Default: none is asked for, which is why others than loopback are refused."""
     bagpipe: bool | Annotated[str, Meta(examples=["127.0.0.1:8082"])] = False
-    """BaGPipe's REST API; true: on 127.0.0.1:8082. It has no access control."""
+    """BaGPipe's REST API; true: on 127.0.0.1:8082. Its clients know no token, so on loopback none is asked for."""
 
 
 class Dataplane(Section, frozen=True, kw_only=True):
@@ -137,6 +167,8 @@ class Config(Section, frozen=True, kw_only=True):
     peers: tuple[Peer, ...] = ()
     reflector: Reflector | None = None
     vxlan: Vxlan = Vxlan()
+    ipvpn: Ipvpn = Ipvpn()
+    underlay: Underlay = Underlay()
     mobility: Mobility = Mobility()
     api: Api = Api()
     dataplane: Dataplane = Dataplane()

@@ -12,15 +12,20 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from hornpipe.api.access import Access
 from hornpipe.api.bagpipe import make_bagpipe_app
 from hornpipe.api.context import Context
 from hornpipe.api.server import make_app
-from hornpipe.daemon import schema
-from hornpipe.daemon.config import host_and_port
+from hornpipe.daemon import schema, token
+from hornpipe.daemon.config import beyond_loopback, host_and_port
 from hornpipe.daemon.configerror import ConfigError
 
 BAGPIPE_DEFAULT = "127.0.0.1:8082"
 SHUTDOWN_SECONDS = 1.0
+IDLE_SECONDS = 60.0
+"""A connection whose next request, the first included, is not complete up to its body by then is closed."""
+LINGER_SECONDS = 2.0
+"""How long the rest of a request is read that was answered before it was all there."""
 GROUP = "hornpipe"
 
 
@@ -45,6 +50,10 @@ class Sites:
 
     async def apply(self, api: schema.Api) -> list[str]:
         """Returns what changed, as text."""
+        secret = token.read(api, self._file)
+        self._context.access["api"] = Access(secret)
+        asked = isinstance(api.bagpipe, str) and beyond_loopback(api.bagpipe)
+        self._context.access["bagpipe"] = Access(secret if asked else "")
         wanted = dict.fromkeys(self._wanted(api))
         changed = [f"+{site.address}" for site in wanted if site not in self._sites]
         for site in [site for site in self._sites if site not in wanted]:
@@ -78,7 +87,13 @@ class Sites:
     async def _start(self, site: Site) -> web.BaseSite:
         runner = self._runners.get(site.app)
         if runner is None:
-            runner = web.AppRunner(self._apps[site.app], access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+            runner = web.AppRunner(
+                self._apps[site.app],
+                access_log=None,
+                shutdown_timeout=SHUTDOWN_SECONDS,
+                keepalive_timeout=IDLE_SECONDS,
+                lingering_time=LINGER_SECONDS,
+            )
             await runner.setup()
             self._runners[site.app] = runner
         made = web.SockSite(runner, self._unix_socket(site)) if site.key == "api.socket" else self._tcp(runner, site)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hornpipe.bgp import family as families
 from hornpipe.bgp.nlri.table import FAMILIES
-from hornpipe.bgp.session.config import PeerConfig
+from hornpipe.bgp.session.config import EXTERNAL, PeerConfig
 from hornpipe.daemon import hostaddress, schema
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.engine.settings import ClientRange, Reflector, Settings
@@ -15,6 +15,12 @@ from hornpipe.vpn.spec import SourceSpec
 
 CONFIG_SOURCE = "config"
 """The source that owns the instances and ports of the configuration file."""
+
+OVERLAY = (families.EVPN, families.VPNV4, families.VPNV6, families.FLOWSPEC_VPNV4, families.RTC)
+"""What a host offers from the start, whatever its instances are today: another family would mean another session.
+With RT-Constraint nothing comes that no instance imports."""
+UNICAST = (families.IPV4_UNICAST, families.IPV6_UNICAST)
+"""And to one that is the underlay's router: the peer at the other end of a link."""
 
 RELAYED = tuple(FAMILIES)
 """What a reflector offers unless told otherwise: every family of the NLRI table."""
@@ -65,6 +71,12 @@ class _Builder:
             reflector=self._reflector(),
             rtc=bgp.rtc,
             vni_range=config.vxlan.vni_range,
+            encapsulations=config.ipvpn.encapsulations,
+            label_range=config.ipvpn.label_range,
+            table_base=config.ipvpn.table_base,
+            mpls_interfaces=config.ipvpn.mpls_interfaces,
+            announce=config.underlay.announce,
+            install_unicast=config.underlay.install,
             stale_time=float(bgp.stale_time),
             duplicate_moves=config.mobility.duplicate_moves,
             duplicate_time=float(config.mobility.duplicate_time),
@@ -76,15 +88,17 @@ class _Builder:
 
     def _peer(self, key: str, peer: schema.Peer) -> PeerConfig:
         bgp = self.config.bgp
-        address = str(ipaddress.ip_address(peer.address))
+        address = None if peer.address is None else str(ipaddress.ip_address(peer.address))
         return PeerConfig(
-            address=address,
+            address=address or peer.interface or "",
+            interface=peer.interface or "",
             port=peer.port,
-            local_address=self._source_for(address, f"{key}.local_address", peer.local_address),
+            local_address=self._source_for(address, f"{key}.local_address", peer.local_address) if address else None,
             local_as=bgp.local_as,
             router_id=ipaddress.IPv4Address(self.router_id).packed,
-            peer_as=bgp.local_as if peer.remote_as is None else peer.remote_as,
-            families=self._families(f"{key}.families", peer.families),
+            peer_as=self._peer_as(peer),
+            families=self._families(f"{key}.families", peer.families, unicast=peer.interface is not None),
+            extended_next_hop=peer.interface is not None,
             hold_time=bgp.hold_time if peer.hold_time is None else peer.hold_time,
             keepalive=None if peer.keepalive is None else float(peer.keepalive),
             connect_retry=float(peer.connect_retry),
@@ -96,15 +110,20 @@ class _Builder:
             description=peer.description,
         )
 
+    def _peer_as(self, peer: schema.Peer) -> int:
+        if isinstance(peer.remote_as, int):
+            return peer.remote_as
+        return EXTERNAL if peer.remote_as == "external" else self.config.bgp.local_as
+
     def _source_for(self, peer: str, key: str, chosen: str | None) -> str | None:
         """The address to connect from: as chosen, else ours if it is of the peer's IP version."""
         if chosen is not None:
             return self.address(key, chosen)
         return self.local_address if (":" in peer) == (":" in self.local_address) else None
 
-    def _families(self, key: str, chosen: tuple[str, ...] | None) -> tuple[int, ...]:
+    def _families(self, key: str, chosen: tuple[str, ...] | None, unicast: bool = False) -> tuple[int, ...]:
         if chosen is None:
-            usual = (families.EVPN, families.RTC) if self.config.reflector is None else self._relayed()
+            usual = (*UNICAST * unicast, *OVERLAY) if self.config.reflector is None else self._relayed()
             return tuple(family for family in usual if family != families.RTC or self.config.bgp.rtc)
         return self._parse_families(key, chosen)
 

@@ -17,8 +17,10 @@ REASONS: dict[int, tuple[str, str]] = {
         "Bad Request",
         "The server could not comply with the request since it is either malformed or otherwise incorrect.",
     ),
+    401: ("Unauthorized", "This server could not verify that you are authorized to access the document you requested."),
     404: ("Not Found", "The resource could not be found."),
     405: ("Method Not Allowed", "The method {method} is not allowed for this resource."),
+    408: ("Request Timeout", "The server did not receive a complete request in time."),
     413: ("Request Entity Too Large", "The body of your request was too large for this server."),
     500: (
         "Internal Server Error",

@@ -15,17 +15,22 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
+from hornpipe.api.access import CHALLENGE, REMEDY
 from hornpipe.api.bagpipe import body, glass, refusal
 from hornpipe.api.bagpipe.ledger import Ledger
 from hornpipe.api.bagpipe.refusal import Refusal
 from hornpipe.api.context import Context
 from hornpipe.api.origin import may_change
+from hornpipe.api.problem import Problem
+from hornpipe.api.reading import read_body
 from hornpipe.vpn.spec import Refused
 
 LOG = logging.getLogger("hornpipe.bagpipe")
 
 BODY_LIMIT = 1 << 20
 GLASS = "looking-glass"
+ENDING = (401, 408, 413)
+"""The rest of such a request is not waited for."""
 
 
 def answer(value: object) -> web.Response:
@@ -39,6 +44,8 @@ class Server:
         self.sequence = b"%d" % uuid.uuid4().int  # 128 bits: more than JSON encoders of 64 bits take
 
     async def handle(self, request: web.Request) -> web.Response:
+        if not self.context.access["bagpipe"].admits(request):
+            raise Refusal(401, REMEDY)
         first, *rest = [unquote(step) for step in request.rel_url.raw_path.split("/") if step] or [""]
         if first == GLASS:
             return self.looking_glass(request, rest)
@@ -63,7 +70,7 @@ class Server:
     async def attach(self, request: web.Request) -> web.Response:
         if request.method != "POST":
             return self.not_posted(request)
-        wanted = body.attachment(body.parse_json(await request.read()))
+        wanted = body.attachment(body.parse_json(await read_body(request)))
         if wanted.ignored:
             LOG.warning("%s: ignored, an evpn has no %s", wanted.endpoint.instance, ", ".join(wanted.ignored))
         if self.ledger.attach(wanted, self.context.now()):
@@ -73,7 +80,7 @@ class Server:
     async def detach(self, request: web.Request) -> web.Response:
         if request.method != "POST":
             return self.not_posted(request)
-        self.ledger.detach(body.detachment(body.parse_json(await request.read())), self.context.now())
+        self.ledger.detach(body.detachment(body.parse_json(await read_body(request))), self.context.now())
         await self.context.changed()
         return answer(None)
 
@@ -106,13 +113,19 @@ async def refusals(
         failure = Refusal(500, str(refused))
     except web.HTTPRequestEntityTooLarge:
         failure = Refusal(413)
+    except Problem as slow:  # the body
+        failure = Refusal(slow.status, slow.detail)
     except web.HTTPException:
         raise
     except Exception:
         LOG.exception("bagpipe.failed %s %s", request.method, request.path)
         failure = Refusal(500, "a fault of the daemon; its log says more")
     content, content_type = refusal.render(failure, request.headers.get("Accept", ""), request.method)
-    return web.Response(status=failure.status, body=content, headers={"Content-Type": content_type})
+    challenge = {"WWW-Authenticate": CHALLENGE} if failure.status == 401 else {}
+    response = web.Response(status=failure.status, body=content, headers={"Content-Type": content_type, **challenge})
+    if failure.status in ENDING:
+        response.force_close()
+    return response
 
 
 def make_bagpipe_app(context: Context) -> web.Application:
