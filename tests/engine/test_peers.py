@@ -230,7 +230,7 @@ def test_connections_nobody_knows(host: Host) -> None:
 
 @pytest.mark.parametrize(
     ("address", "text"),
-    [("::ffff:10.0.0.1", "10.0.0.1"), ("fe80::1%eth0", "fe80::1"), ("2001:DB8::1", "2001:db8::1")],
+    [("::ffff:10.0.0.1", "10.0.0.1"), ("fe80::1%eth0", "fe80::1%eth0"), ("2001:DB8::1%eth0", "2001:db8::1")],
 )
 def test_canonical(address: str, text: str) -> None:
     assert canonical(address) == text

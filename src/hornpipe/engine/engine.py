@@ -142,6 +142,16 @@ class Engine:
         self._now = now
         return self._peers.accept(remote_address, local_address, now)
 
+    def located(self, peer: str, address: str, now: float) -> None:
+        """An unnumbered peer was found at this link-local address (``fe80::1%eth1``), or its link came back."""
+        self._now = now
+        self._peers.located(peer, address, now)
+
+    def link_lost(self, peer: str, reason: str, now: float) -> None:
+        """The link of an unnumbered peer is gone; its connections are still to be reported as `closed`."""
+        self._now = now
+        self._peers.link_lost(peer, reason, now)
+
     def received(self, conn: int, data: bytes, now: float) -> None:
         self._now = now
         self._peers.received(conn, data, now)

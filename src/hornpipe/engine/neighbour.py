@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from hornpipe.bgp.family import RTC
+from hornpipe.bgp.family import AFI_IPV6, RTC
 from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.bgp.session.fsm import Session
 from hornpipe.bgp.session.negotiation import Negotiated
@@ -14,6 +14,8 @@ from hornpipe.engine.settings import ClientRange
 from hornpipe.net.ip import Address
 from hornpipe.rib.outlet import Peer
 from hornpipe.rib.source import Source
+
+SAFI_UNICAST = 1
 
 
 class Neighbour:
@@ -24,9 +26,11 @@ class Neighbour:
         "connections",
         "end_of_rib",
         "graceful_families",
+        "link_lost",
         "local_address",
         "now",
         "peer",
+        "remote_address",
         "restart_time",
         "session",
         "source",
@@ -47,6 +51,10 @@ class Neighbour:
         self.peer: Peer | None = None
         """The sending side in the RIB, while established."""
         self.local_address = ""
+        self.remote_address = ""
+        """Of an unnumbered peer: where it was found."""
+        self.link_lost = False
+        """The session ends because the link of an unnumbered peer is gone."""
         self.now = 0.0
         """Time of the call the session is in."""
         self.end_of_rib: set[int] = set()
@@ -70,6 +78,8 @@ class Neighbour:
         self.source.remote_as = negotiated.remote_as
         self.source.internal = negotiated.internal
         self.source.as4 = negotiated.as4
+        if self.remote_address:
+            self.source.address = packed_address(self.remote_address)
         self.end_of_rib = set()
         graceful = negotiated.graceful_restart
         self.graceful_families = frozenset(graceful.families) if graceful is not None else frozenset()
@@ -80,8 +90,34 @@ class Neighbour:
             limit=negotiated.limit,
             rtc=RTC in negotiated.families,
             as4=negotiated.as4,
+            next_hops=own_next_hops(self.local_address, negotiated),
         )
         return self.peer
+
+
+def packed_address(text: str) -> bytes:
+    """Without the zone of a link-local one."""
+    return bytes(Address.parse(text.partition("%")[0]))
+
+
+def own_next_hops(local_address: str, negotiated: Negotiated) -> dict[int, bytes]:
+    """What stands for ourselves in routes of the underlay, where a family can have it: the address the session is from,
+    an IPv6 one for IPv4 routes only if RFC 8950 was negotiated."""
+    if not local_address:
+        return {}
+    address = packed_address(local_address)
+    return {
+        family: address
+        for family in negotiated.families
+        if (len(address) == 16 if family >> 8 == AFI_IPV6 else len(address) == 4)
+        or (len(address) == 16 and family in negotiated.extended_next_hop)
+        if family & 0xFF == SAFI_UNICAST
+    }
+
+
+def link_of(config: PeerConfig) -> str:
+    """The interface that the peer's link-local addresses are on; empty if it has none."""
+    return config.interface or config.address.partition("%")[2]
 
 
 def make(
@@ -92,8 +128,9 @@ def make(
         id=number,
         internal=config.internal or not config.peer_as,
         client=config.role == "client",
-        address=bytes(Address.parse(config.address)),
-        remote_as=config.peer_as,
+        address=b"" if config.interface else packed_address(config.address),
+        remote_as=max(config.peer_as, 0),
+        interface=link_of(config),
     )
     return Neighbour(config, session_of(config, jitter, restarting), source, clients)
 

@@ -6,7 +6,8 @@ accepted by prefix) come with their first connection and go when neither a conne
 A lost session does not mean lost forwarding. A peer of ours is a reflector or another PE: its paths are kept, stale,
 for `stale_time` or the peer's own restart time, whichever is longer, even where it offered no graceful restart, because
 what forwards is somebody else (the VTEPs), and entries that are still right must not be touched. A reflector's client
-*is* the VTEP: its paths are kept only if it negotiated graceful restart for the family (RFC 4724 section 4.2).
+*is* the VTEP: its paths are kept only if it negotiated graceful restart for the family (RFC 4724 section 4.2). So are
+unicast paths of any peer, for that is a router of the underlay; and not even then if it was the link that was lost.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from collections.abc import Callable, Collection, Iterator
 from math import inf
 
 from hornpipe.bgp.error import SessionReset
-from hornpipe.bgp.family import EVPN
+from hornpipe.bgp.family import (
+    EVPN,
+    IPV4_LABELLED,
+    IPV4_MULTICAST,
+    IPV4_UNICAST,
+    IPV6_LABELLED,
+    IPV6_MULTICAST,
+    IPV6_UNICAST,
+)
 from hornpipe.bgp.notification import (
     ADMINISTRATIVE_RESET,
     ADMINISTRATIVE_SHUTDOWN,
@@ -30,7 +39,7 @@ from hornpipe.bgp.session.event import CloseConnection, Established, RefreshRece
 from hornpipe.bgp.session.fsm import Session
 from hornpipe.bgp.session.negotiation import Negotiated
 from hornpipe.bgp.update import parse
-from hornpipe.engine.neighbour import Neighbour, make, session_of
+from hornpipe.engine.neighbour import Neighbour, make, packed_address, session_of
 from hornpipe.engine.settings import ClientRange, Settings
 from hornpipe.net.ip import Address
 from hornpipe.net.prefix import Prefix
@@ -40,6 +49,10 @@ FIRST_WORDS = 1.0
 """Seconds in which a new session has said what it knows, if it does not say so itself by End-of-RIB."""
 DIGESTION = 0.2
 """Seconds until what came before an End-of-RIB has been carried through to the instances."""
+FORWARDED_BY_PEER = frozenset(
+    (IPV4_UNICAST, IPV6_UNICAST, IPV4_MULTICAST, IPV6_MULTICAST, IPV4_LABELLED, IPV6_LABELLED)
+)
+"""Families of the underlay: the peer is the router that forwards, so a lost session says that it may not any more."""
 MESSAGE = 4096
 """A budget of bytes is turned into one of messages by the usual limit; short messages make it fewer bytes."""
 
@@ -195,13 +208,42 @@ class Peers:
         if not self.running:
             return None
         address = canonical(remote_address)
-        neighbour = self.by_address.get(address) or self._accept_dynamic(address, now)
+        neighbour = self.by_address.get(address) or self._by_link(address) or self._accept_dynamic(address, now)
         if neighbour is None:
             return None
         return self._enter(neighbour, neighbour.session.incoming(now), local_address, now)
 
+    def _by_link(self, address: str) -> Neighbour | None:
+        """Whoever is at the other end of an unnumbered peer's link."""
+        neighbour = self.by_address.get(address.partition("%")[2])
+        if neighbour is None or not neighbour.config.interface:
+            return None
+        if neighbour.established and neighbour.remote_address != address:
+            return None  # somebody else on that link
+        neighbour.remote_address = address
+        return neighbour
+
+    def located(self, name: str, address: str, now: float) -> None:
+        """An unnumbered peer is at this link-local address, with its zone; told again when its link comes back."""
+        neighbour = self.by_address.get(name)
+        if neighbour is not None and neighbour.config.interface and not neighbour.established:
+            neighbour.remote_address = address
+            neighbour.session.hurry(now)
+            self._settle(neighbour, now)
+
+    def link_lost(self, name: str, reason: str, now: float) -> None:
+        """The link of an unnumbered peer is gone: so is the session, and what was reached through it."""
+        neighbour = self.by_address.get(name)
+        if neighbour is None or not neighbour.config.interface:
+            return
+        neighbour.link_lost = True
+        for number in list(neighbour.connections):
+            neighbour.session.closed(number, now, reason)
+        self._settle(neighbour, now)
+        neighbour.link_lost = False
+
     def _accept_dynamic(self, address: str, now: float) -> Neighbour | None:
-        packed = Address.parse(address)
+        packed = packed_address(address)
         ranges = self.settings.reflector.clients if self.settings.reflector is not None else ()
         matching = [clients for clients in ranges if contains(clients.prefix, packed)]
         if not matching:
@@ -371,8 +413,9 @@ class Peers:
         neighbour.conn = neighbour.connections.get(number)
         limit = now + max(self.settings.stale_time, neighbour.restart_time)
         self.rib.source_up(neighbour.source, negotiated.families, now, limit)
-        if neighbour.config.role == "client" and negotiated.graceful_restart is not None:
-            for family in negotiated.families:
+        if negotiated.graceful_restart is not None:
+            forwards = negotiated.families if neighbour.config.role == "client" else FORWARDED_BY_PEER
+            for family in forwards:
                 # RFC 4724 section 4.2: forwarding that was not preserved is not to be sent to.
                 if not negotiated.graceful_restart.families.get(family, False):
                     self.rib.drop_stale(neighbour.source, family)
@@ -399,13 +442,16 @@ class Peers:
             return now + neighbour.restart_time, neighbour.graceful_families
         if not self.settings.stale_time:
             return None, None
-        return now + max(self.settings.stale_time, neighbour.restart_time if graceful else 0.0), None
+        through = neighbour.graceful_families if graceful and not neighbour.link_lost else frozenset()
+        families = {f for f in neighbour.source.intakes if f not in FORWARDED_BY_PEER or f in through}
+        return now + max(self.settings.stale_time, neighbour.restart_time if graceful else 0.0), families
 
 
 def canonical(address: str) -> str:
-    """As in the configuration: an IPv4 peer on a dual-stack socket is an IPv4 peer."""
-    bare = address.partition("%")[0]
-    return str(Address.parse(bare[7:] if bare.startswith("::ffff:") and "." in bare else bare))
+    """As in the configuration: an IPv4 peer on a dual-stack socket is an IPv4 peer, a link-local one has its zone."""
+    bare, _, zone = address.partition("%")
+    parsed = Address.parse(bare[7:] if bare.startswith("::ffff:") and "." in bare else bare)
+    return f"{parsed}%{zone}" if zone and parsed.is_link_local else str(parsed)
 
 
 def contains(prefix: str, address: bytes) -> bool:

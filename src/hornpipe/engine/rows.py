@@ -17,7 +17,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 class PeerRow(Row, frozen=True, kw_only=True):
     peer: str
-    """The peer's address, its name in every command."""
+    """The peer's address or, if it is unnumbered, its interface: its name in every command."""
+    address: str = ""
+    """Where an unnumbered peer was found; else as `peer`."""
     remote_as: int
     local_as: int
     type: Literal["internal", "external"]

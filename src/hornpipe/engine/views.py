@@ -30,6 +30,7 @@ def peer_row(neighbour: Neighbour, rib: Rib) -> PeerRow:
     negotiated = session.negotiated
     return PeerRow(
         peer=neighbour.name,
+        address=neighbour.remote_address or neighbour.name,
         remote_as=negotiated.remote_as if negotiated else config.peer_as,
         local_as=config.local_as,
         type="internal" if neighbour.source.internal else "external",

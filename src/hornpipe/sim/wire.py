@@ -53,6 +53,8 @@ class Network:
         self.clock = clock
         self.latency = latency
         self.endpoints: dict[str, Speaking] = {}
+        self.links: dict[str, str] = {}
+        """Interface of an unnumbered peer -> the address at its other end; one name a fleet."""
         self.cuts: set[frozenset[str]] = set()
         """Pairs of addresses that do not reach each other: connects fail, bytes are lost with the connection."""
         self.sides: dict[tuple[int, int], Side] = {}
@@ -80,14 +82,16 @@ class Network:
                 self._shut(side, "closed")
 
     def _connect(self, address: str, endpoint: Speaking, config: PeerConfig) -> None:
+        to = self.links.get(config.address, config.address)
+
         def arrive() -> None:
-            target = self.endpoints.get(config.address)
-            if target is None or self.is_cut(address, config.address) or self.endpoints.get(address) is not endpoint:
+            target = self.endpoints.get(to)
+            if target is None or self.is_cut(address, to) or self.endpoints.get(address) is not endpoint:
                 self.clock.after(self.latency(), lambda: self._refused(endpoint, config))
                 return
-            near, far = Side(address, endpoint), Side(config.address, target)
+            near, far = Side(address, endpoint), Side(to, target)
             near.other, far.other = far, near
-            far.conn = target.accept(address, config.address, self.clock.now)
+            far.conn = target.accept(address, to, self.clock.now)
             if far.conn is None:
                 self.clock.after(self.latency(), lambda: self._refused(endpoint, config))
                 return

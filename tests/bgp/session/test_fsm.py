@@ -118,6 +118,42 @@ def test_pauses_are_jittered() -> None:
     assert t.waits(0.8) == ["0.75s CONNECT", "0.75s connect"]
 
 
+def test_news_of_the_peer_ends_the_pause() -> None:
+    """Its link is back, or it was found: the pauses begin anew, too."""
+    t = Transcript(connect_retry=60.0)
+    t.start()
+    for _ in range(5):
+        t.refused("link eth1 is down")
+        t.waits(20)
+    t.refused("link eth1 is down")
+    assert t.waits(1) == []
+    t.session.hurry(t.now)
+    assert t._lines() == ["CONNECT", "connect"]
+    t.session.hurry(t.now)  # another address: a new attempt takes the place of the one under way
+    assert t._lines() == ["connect"]
+    t.refused()
+    assert t.waits(1) == ["1s CONNECT", "1s connect"]
+
+
+def test_news_of_the_peer_ends_the_idle_hold() -> None:
+    t = Transcript()
+    t.start()
+    t.connected()
+    t.hears(1, their_open(my_as=65001))
+    assert t.session.state == State.IDLE
+    t.session.hurry(t.now)
+    assert t._lines() == ["CONNECT", "connect"]
+
+
+def test_news_of_the_peer_changes_nothing_for_a_session_that_is_up_passive_or_stopped() -> None:
+    up = Transcript().established()
+    passive = Transcript(passive=True)
+    passive.start()
+    for t in (up, passive, Transcript()):
+        t.session.hurry(t.now)
+        assert t._lines() == []
+
+
 def test_an_attempt_that_hangs_is_replaced() -> None:
     t = Transcript()
     t.start()

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from hornpipe.bgp.capability import Capabilities, GracefulRestart, LongLived
 from hornpipe.bgp.error import SessionReset
-from hornpipe.bgp.family import AFI_IPV6, EVPN, IPV4_UNICAST, IPV6_UNICAST, RTC, VPNV4
+from hornpipe.bgp.family import AFI_IPV6, EVPN, FLOWSPEC_IPV4, IPV4_UNICAST, IPV6_UNICAST, RTC, VPNV4
 from hornpipe.bgp.open import Open, decode_open
+from hornpipe.bgp.session.config import EXTERNAL
 from hornpipe.bgp.session.negotiation import Negotiated, negotiate, offer
 from tests.bgp.session.transcript import HIGH_ID, OUR_ID, config
 
@@ -84,6 +85,22 @@ def test_extended_next_hop() -> None:
     peer = {"families": (IPV4_UNICAST, VPNV4), "extended_next_hop": ((VPNV4, AFI_IPV6), (EVPN, AFI_IPV6))}
     assert both(ours, **peer).extended_next_hop == (VPNV4,)
     assert both(ours | {"extended_next_hop": False}, **peer).extended_next_hop == ()
+
+
+def test_an_unnumbered_peer_needs_extended_next_hops() -> None:
+    ours = {"families": (IPV4_UNICAST, FLOWSPEC_IPV4), "address": "eth1", "interface": "eth1"}
+    peer = {"families": (IPV4_UNICAST,), "extended_next_hop": ((IPV4_UNICAST, AFI_IPV6),)}
+    assert both(ours, **peer).extended_next_hop == (IPV4_UNICAST,)
+
+
+@pytest.mark.parametrize(("peer_as", "theirs", "fits"), [(EXTERNAL, 65001, True), (EXTERNAL, 64512, False), (0, 1, True)])
+def test_any_as_and_any_but_ours(peer_as: int, theirs: int, fits: bool) -> None:
+    if fits:
+        assert not both({"peer_as": peer_as}, my_as=theirs).internal
+        return
+    with pytest.raises(SessionReset, match="configured to be external") as caught:
+        both({"peer_as": peer_as}, my_as=theirs)
+    assert (caught.value.code, caught.value.subcode) == (2, 2)
 
 
 def test_capabilities_in_words() -> None:

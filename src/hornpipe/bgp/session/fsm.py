@@ -63,6 +63,17 @@ class Session(Driver):
             self._apply(self._outgoing, Input.START, now)
         self._settle(now)
 
+    def hurry(self, now: float) -> None:
+        """What an attempt failed for may be over (the link is back, the peer was found): try again at once."""
+        if not self._running or self.config.passive or self._up is not None:
+            return
+        self._backoff.reset()
+        if self._idle_hold_at != inf:
+            self._idle_hold_at = self._deadline = now
+        elif self._outgoing.state in (State.CONNECT, State.ACTIVE):
+            self._set_connect_retry(self._outgoing, now)
+        self.handle_timeout(now)
+
     def stop(self, now: float, notify: Notification | None) -> None:
         """Ends the session and stays in IDLE until `start`. With None TCP is closed without a NOTIFICATION, which a
         peer that negotiated graceful restart takes as a restart."""
