@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from hornpipe.bgp.family import EVPN
-from hornpipe.bgp.nlri import evpn
+from hornpipe.bgp import family as families
+from hornpipe.bgp.nlri import evpn, vpn
 from hornpipe.engine.rows import (
     EndpointRow,
     EntryRow,
@@ -24,6 +24,7 @@ from hornpipe.engine.rows import (
 )
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
+from hornpipe.net.prefix import Prefix
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.vpn.check import check_source
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, Refused, SourceSpec
@@ -59,6 +60,15 @@ def route_row(mac: str = "02:00:00:00:00:05", ip: str = "10.1.0.5", **more: obje
     return RouteRow(**{**fields, **more})  # type: ignore[arg-type]
 
 
+def vpn_route_row(prefix: str = "10.2.0.0/24", rd: str = "10.0.0.2:7", **more: object) -> RouteRow:
+    family = "l3vpn-ipv6-unicast" if ":" in prefix else "l3vpn-ipv4-unicast"
+    fields: dict[str, object] = {
+        "family": family, "nlri": f"{rd}:{prefix}", "type": "prefix", "rd": rd, "prefix": prefix, "mac": "", "ip": "",
+        "label": (300,), "esi": "", "communities": ("encapsulation:gre",), "imported_by": ("blue",),
+    }  # fmt: skip
+    return route_row(**{**fields, **more})  # type: ignore[arg-type]
+
+
 def entry_row(kind: str = "fdb", key: str = "02:00:00:00:00:05", status: str = "done", **more: object) -> EntryRow:
     fields: dict[str, object] = {
         "kind": kind, "instance": "red", "device": "hp-vx100", "key": key, "value": "dst 10.0.0.2",
@@ -68,7 +78,10 @@ def entry_row(kind: str = "fdb", key: str = "02:00:00:00:00:05", status: str = "
 
 
 def key_of(row: RouteRow) -> bytes:
-    """The key a type 2 route has in the RIB."""
+    """The key a type 2 or VPN route has in the RIB."""
+    if row.prefix:
+        length, *address = bytes(Prefix.parse(row.prefix))
+        return vpn.vpn_key(bytes(RouteDistinguisher.parse(row.rd)), length, bytes(address))
     ip = bytes(Address.parse(row.ip)) if row.ip else b""
     return evpn.mac_ip_key(bytes(RouteDistinguisher.parse(row.rd)), bytes(Mac.parse(row.mac)), ip)
 
@@ -86,6 +99,7 @@ class FakeEngine:
         self.event_rows: list[EventRow] = []
         self.duplicates: set[tuple[str, str]] = set()
         self.ready = True
+        self.missing: tuple[str, ...] = ()
         self.calls: list[tuple[str, ...]] = []
 
     # ---- changes
@@ -157,14 +171,18 @@ class FakeEngine:
         ]
 
     def _instance(self, number: int, spec: InstanceSpec) -> InstanceRow:
-        vni = spec.vni or 15 + number
+        routed = spec.type == "ipvpn"
+        vni = spec.vni or (0 if routed else 15 + number)
         return InstanceRow(
             name=spec.name, id=number, type=spec.type, vni=vni, rd=f"10.0.0.1:{number}", import_rts=spec.import_rts,
-            export_rts=spec.export_rts, bridge=spec.bridge or f"hp-br{vni}", device=f"hp-vx{vni}", mtu=1450,
+            export_rts=spec.export_rts, bridge="" if routed else spec.bridge or f"hp-br{vni}",
+            device="" if routed else f"hp-vx{vni}", mtu=1450,
             state="up", reason="", ports=len([p for p in self.ports() if p.instance == spec.name]), macs_local=1,
             macs_remote=2, neighbours=2, vteps=("10.0.0.2",), gateways=spec.gateways,
             duplicates=tuple(mac for name, mac in self.duplicates if name == spec.name), names=(spec.name,),
-            description=spec.description,
+            description=spec.description, vrf=f"hp-vrf{number}" * routed, table=(10000 + number) * routed,
+            label=(1000 + number) * routed, encapsulations=spec.encapsulations or ("mpls-gre",) * routed,
+            prefixes=2 * routed,
         )  # fmt: skip
 
     def ports(self) -> list[PortRow]:
@@ -196,9 +214,10 @@ class FakeEngine:
         where: Callable[[int, bytes], bool] | None = None,
     ) -> Iterator[RouteRow]:
         for row in self.route_rows:
-            if where is not None and not where(EVPN, key_of(row)):
+            number = families.parse(row.family)
+            if where is not None and not where(number, key_of(row)):
                 continue
-            wanted = family in (None, row.family) and peer in (None, row.peer)
+            wanted = (family is None or families.parse(family) == number) and peer in (None, row.peer)
             if wanted and (instance is None or instance in row.imported_by):
                 yield row
 
@@ -219,7 +238,7 @@ class FakeEngine:
         return StatusRow(
             version="1.2.3", router_id="10.0.0.1", local_as=64512, started=5.0, ready=self.ready, gates=gates,
             peers_established=1, peers=2, instances=len(self.instances()), ports=len(self.ports()), routes_local=2,
-            routes_received=3, entries={"done": 7, "error": 1}, alarms=(),
+            routes_received=3, entries={"done": 7, "error": 1}, alarms=(), missing_features=self.missing,
         )  # fmt: skip
 
     def events(self, since: int = 0) -> list[EventRow]:

@@ -10,8 +10,8 @@ from hornpipe.api.context import Context
 from hornpipe.api.operation import Call
 from hornpipe.api.problem import Problem
 from hornpipe.api.routes import RouteQuery, Walk, list_routes
-from hornpipe.bgp.family import EVPN, RTC
-from hornpipe.bgp.nlri import evpn
+from hornpipe.bgp.family import EVPN, IPV4_UNICAST, RTC, VPNV4, VPNV6
+from hornpipe.bgp.nlri import evpn, unicast, vpn
 from hornpipe.engine.rows import RouteRow
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
@@ -27,6 +27,9 @@ MULTICAST = evpn.multicast_key(RD, V4)
 PREFIX, _ = evpn.IpPrefix(
     rd=RD, etag=0, prefix=Prefix.parse("10.1.0.0/24"), esi=bytes(10), gateway=bytes(4), label=1
 ).encode()
+VPN4 = vpn.vpn_key(RD, 24, bytes(Address.parse("10.1.0.0")))
+VPN6 = vpn.vpn_key(RD, 128, V6)
+UNICAST = unicast.unicast_key(32, V4)
 RELAYED = b"\x00\x0b" + bytes(8)
 KEYS = (MACADV, MACADV6, MAC_ONLY, MULTICAST, PREFIX, RELAYED)
 
@@ -88,3 +91,34 @@ def test_all_paths_of_a_key_are_on_one_page(context: Context, engine: FakeEngine
         cursor = page.next or ""
     assert seen == paths
     assert page.next is None
+
+
+@pytest.mark.parametrize(
+    ("query", "matching"),
+    [
+        ({}, (VPN4, VPN6, UNICAST)),
+        ({"type": "prefix"}, (VPN4, VPN6, UNICAST)),
+        ({"type": "macadv"}, ()),
+        ({"mac": "02:00:00:00:00:05"}, ()),
+        ({"rd": "10.0.0.1:5"}, (VPN4, VPN6)),
+        ({"rd": "10.0.0.1:6"}, ()),
+        ({"ip": "10.1.0.0/24"}, (VPN4,)),
+        ({"ip": "10.1.0.0/25"}, ()),
+        ({"ip": "10.1.0.0"}, ()),
+        ({"ip": "2001:db8::5"}, (VPN6,)),
+        ({"ip": "10.1.0.5"}, (UNICAST,)),
+        ({"ip": "10.1.0.5", "rd": "10.0.0.1:5"}, ()),
+    ],
+)
+def test_keys_of_prefixes_match(query: dict[str, str], matching: tuple[bytes, ...]) -> None:
+    walk = Walk(RouteQuery(**query))  # type: ignore[arg-type]
+    keys = ((VPNV4, VPN4), (VPNV6, VPN6), (IPV4_UNICAST, UNICAST))
+    assert tuple(key for family, key in keys if walk.wanted(family, key)) == matching
+
+
+def test_the_host_prefix_of_a_type_5_route_matches_its_address() -> None:
+    host, _ = evpn.IpPrefix(
+        rd=RD, etag=0, prefix=Prefix.parse("10.1.0.5/32"), esi=bytes(10), gateway=bytes(4), label=1
+    ).encode()
+    assert Walk(RouteQuery(ip="10.1.0.5")).wanted(EVPN, host)
+    assert not Walk(RouteQuery(ip="10.1.0.5")).wanted(EVPN, PREFIX)

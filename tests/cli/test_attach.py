@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hornpipe.cli import container
+from hornpipe.vpn.spec import ReadvertiseSpec
 from tests.api.serving import Serving
 from tests.cli.conftest import Ran
 
@@ -126,3 +127,50 @@ def test_a_port_of_another_source(daemon: Serving, hornpipe: Hornpipe, tmp_path:
     assert hornpipe("detach tap0 source one").status == 0
     assert hornpipe("detach tap0").status == 0, "only one is left"
     assert not daemon.engine.ports()
+
+
+def test_a_routed_port(daemon: Serving, hornpipe: Hornpipe) -> None:
+    ran = hornpipe(
+        "attach tap1 instance blue type ipvpn rt 64512:90 encapsulation mpls-udp encapsulation mpls-gre "
+        "label-mode per-port readvertise-from 1:1 readvertise-to 1:2 mac 02:00:00:00:00:06 ip 10.2.0.5/24 "
+        "gateway 10.2.0.1/24 gateway fd00::1 route 192.168.9.0/24 route 192.168.10.0/24 advertise-subnet "
+        "direction from-port local-pref 150 lb-order 3"
+    )
+    assert (ran.status, ran.out, ran.err) == (0, "", "")
+    (instance,), (port,) = daemon.engine.sources["api"].instances, daemon.engine.sources["api"].ports
+    assert (instance.type, instance.gateways, instance.label_mode) == ("ipvpn", (), "per-port")
+    assert instance.encapsulations == ("mpls-udp", "mpls-gre")
+    assert instance.readvertise == ReadvertiseSpec(from_rts=("1:1",), to_rts=("1:2",))
+    assert port.gateway == ("10.2.0.1", "fd00::1")
+    assert port.routes == ("192.168.9.0/24", "192.168.10.0/24")
+    assert (port.advertise_subnet, port.direction, port.local_pref, port.lb_consistent_hash_order) == (
+        True, "from-port", 150, 3,
+    )  # fmt: skip
+
+
+def test_a_gateway_of_an_evpn_and_one_of_a_port(daemon: Serving, hornpipe: Hornpipe) -> None:
+    assert hornpipe("instance add red vni 7 rt 1:1 gateway 10.1.0.1/24 host-address 10.1.0.251/24").status == 0
+    (red,) = daemon.engine.sources["api"].instances
+    assert (red.gateways, red.host_addresses) == (("10.1.0.1/24",), ("10.1.0.251/24",))
+    assert hornpipe("instance add blue type ipvpn rt 1:2 host-table").status == 0
+    assert hornpipe("instance add green vrf blue irb asymmetric rt 1:3").status == 0
+    green = daemon.engine.sources["api"].instances[2]
+    assert (green.vrf, green.irb) == ("blue", "asymmetric")
+    assert hornpipe("attach tap0 instance blue mac 02:00:00:00:00:01 ip 10.2.0.5 gateway 10.2.0.1").status == 0
+    assert daemon.engine.sources["api"].ports[0].gateway == ("10.2.0.1",)
+    assert daemon.engine.sources["api"].instances[1].host_table, "an instance that is only named stays as it is"
+
+
+def test_the_bridge_of_an_evpn_as_a_port(daemon: Serving, hornpipe: Hornpipe) -> None:
+    assert hornpipe("instance add red rt 1:1").status == 0
+    assert hornpipe("attach evpn red instance blue type ipvpn rt 1:2 gateway 10.1.0.1").status == 0
+    (port,) = daemon.engine.sources["api"].ports
+    assert (port.name, port.evpn, port.interface, port.gateway) == ("evpn:red", "red", None, ("10.1.0.1",))
+    assert hornpipe("detach evpn red").status == 0
+    assert daemon.engine.sources["api"].ports == ()
+
+
+def test_half_a_readvertisement(daemon: Serving, hornpipe: Hornpipe) -> None:
+    ran = hornpipe("instance add blue type ipvpn readvertise-from 1:1")
+    assert ran.status == 1
+    assert "belong together" in ran.err

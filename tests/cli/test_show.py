@@ -9,7 +9,7 @@ import pytest
 
 from hornpipe.cli.main import COMMANDS, command
 from hornpipe.cli.objects import OBJECTS
-from tests.api.fake_engine import entry_row, route_row
+from tests.api.fake_engine import entry_row, route_row, vpn_route_row
 from tests.api.serving import Serving
 from tests.cli.conftest import Ran
 
@@ -128,7 +128,7 @@ def test_ports_and_instances(daemon: Serving, hornpipe: Hornpipe) -> None:
     assert "interface" in hornpipe("show ports tap0").out
     assert hornpipe("show ports tap9").status == 1
     row = hornpipe("show instances").out.splitlines()[1].split()
-    assert row[:2] == ["red", "100"]
+    assert row[:3] == ["red", "evpn", "100"]
     assert "import rts" in hornpipe("instance red").out
     assert [row["name"] for row in hornpipe("-j show sources").json] == ["api"]
     assert "tap0" in hornpipe("source show api").out
@@ -141,6 +141,34 @@ def test_status(daemon: Serving, hornpipe: Hornpipe) -> None:
     assert ["peers-synced", "closed", "waits", "for", "10.0.0.254"] in [line.split() for line in text.splitlines()]
     assert "entries" in text
     assert hornpipe("-j status").json["gates"][0]["open"] is False
+
+
+def test_what_the_kernel_lacks(daemon: Serving, hornpipe: Hornpipe) -> None:
+    assert "missing" not in hornpipe("status").out
+    daemon.engine.missing = ("vrf: module vrf (CONFIG_NET_VRF)", "mpls: module mpls_router (CONFIG_MPLS_ROUTING)")
+    lines = [line.split(maxsplit=1) for line in hornpipe("show status").out.splitlines()]
+    assert ["vrf", "module vrf (CONFIG_NET_VRF)"] in lines
+    assert ["mpls", "module mpls_router (CONFIG_MPLS_ROUTING)"] in lines
+    assert hornpipe("-j status").json["missing_features"][0] == "vrf: module vrf (CONFIG_NET_VRF)"
+
+
+def test_routed_instances(daemon: Serving, hornpipe: Hornpipe) -> None:
+    attach(hornpipe)
+    assert hornpipe("instance add blue type ipvpn rt 64512:90").status == 0
+    heading, *rows = (line.split() for line in hornpipe("show instances").out.splitlines())
+    assert heading[:5] == ["NAME", "TYPE", "VRF", "VNI", "LABEL"]
+    assert rows[1][:4] == ["blue", "ipvpn", "hp-vrf2", "1002"]
+    daemon.engine.route_rows = [vpn_route_row(), route_row()]
+    heading, row = hornpipe("routes family vpnv4").out.splitlines()
+    assert "10.0.0.2:7:10.2.0.0/24" in row
+    assert len(hornpipe("routes ip 10.2.0.0/24").out.splitlines()) == 2
+    daemon.engine.entry_rows = [
+        entry_row("route", "10.2.0.0/24", device="hp-vrf2", value="via 10.0.0.2 dev hp-gre encap mpls 300"),
+        entry_row("tunnel", "hp-gre", device="hp-gre", value="gre local 10.0.0.1 remote any"),
+    ]
+    heading, row = hornpipe("fib").out.splitlines()
+    assert row.split()[:5] == ["10.2.0.0/24", "hp-vrf2", "via", "10.0.0.2", "dev"]
+    assert len(hornpipe("forwarding kind tunnel").out.splitlines()) == 2
 
 
 def test_events(daemon: Serving, hornpipe: Hornpipe) -> None:

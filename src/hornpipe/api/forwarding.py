@@ -12,7 +12,13 @@ from hornpipe.api.routes import LIMIT, Cursor, Limit
 
 
 class EntryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    kind: Literal["bridge", "vxlan", "port", "gateway", "fdb", "flood", "neigh", "local"] | None = None
+    kind: (
+        Literal[
+            "vrf", "bridge", "vxlan", "tunnel", "port", "gateway", "mpls-input",
+            "fdb", "flood", "neigh", "local", "route", "mpls",
+        ]
+        | None
+    ) = None  # fmt: skip
     instance: str | None = None
     status: Annotated[
         Literal["pending", "done", "error"] | None, msgspec.Meta(description="`error` rows say why in `reason`.")

@@ -155,7 +155,23 @@ def overview(call: Call) -> Reply:
         for row in plain(call, list(engine.peers()))
     ]
     instances = [
-        {name: row[name] for name in ("name", "vni", "rd", "import_rts", "export_rts", "state", "ports", "macs_remote")}
+        {
+            name: row[name]
+            for name in (
+                "name",
+                "type",
+                "vrf",
+                "vni",
+                "label",
+                "rd",
+                "import_rts",
+                "export_rts",
+                "state",
+                "ports",
+                "macs_remote",
+                "prefixes",
+            )
+        }
         for row in plain(call, list(engine.instances()))
     ]
     events = plain(call, list(engine.events(0))[-20:])[::-1]

@@ -8,6 +8,7 @@ any walk over a moving table.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -16,7 +17,7 @@ from hornpipe.api.operation import Call, Page
 from hornpipe.api.problem import Problem
 from hornpipe.bgp import family as families
 from hornpipe.bgp.family import EVPN, RTC
-from hornpipe.bgp.nlri import evpn
+from hornpipe.bgp.nlri import evpn, unicast, vpn
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
 from hornpipe.net.prefix import Prefix
@@ -30,13 +31,27 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST, description="Rows in a page."
 Cursor = Annotated[str, msgspec.Meta(pattern="^[0-9]*$", description="`next` of the page before.")]
 
 
+PREFIX_OF: dict[int, Callable[[bytes], bytes]] = {
+    families.VPNV4: vpn.prefix4,
+    families.VPNV6: vpn.prefix6,
+    families.IPV4_UNICAST: unicast.prefix4,
+    families.IPV6_UNICAST: unicast.prefix6,
+    families.IPV4_LABELLED: unicast.prefix4,
+    families.IPV6_LABELLED: unicast.prefix6,
+}
+"""How a key of a family that has prefixes says its own; the bytes are those of `hornpipe.net.prefix.Prefix`."""
+WITH_RD = (families.VPNV4, families.VPNV6)
+
+
 class RouteQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    family: Annotated[str | None, msgspec.Meta(description="`l2vpn-evpn`, `rtc`, ...")] = None
+    family: Annotated[str | None, msgspec.Meta(description="`l2vpn-evpn`, `vpnv4`, `vpnv6`, `rtc`, ...")] = None
     instance: Annotated[str | None, msgspec.Meta(description="Only what this instance imports or exports.")] = None
     peer: Annotated[str | None, msgspec.Meta(description="Learnt from this peer; `local`: our own.")] = None
     type: Annotated[str | None, msgspec.Meta(description="`multicast`, `macadv`, `prefix`, `a-d`, `esi`.")] = None
     mac: str | None = None
-    ip: Annotated[str | None, msgspec.Meta(description="An address; of a type 5 route the prefix.")] = None
+    ip: Annotated[
+        str | None, msgspec.Meta(description="An address, or the prefix of a route that has one, as `10.0.0.0/24`.")
+    ] = None
     rd: str | None = None
     best: bool | None = None
     limit: Limit = LIMIT
@@ -54,6 +69,9 @@ class Walk:
         self.rd = packed("rd", query.rd)
         self.prefix = packed("ip", query.ip) if query.ip is not None and "/" in query.ip else None
         self.ip = packed("ip", query.ip) if query.ip is not None and self.prefix is None else None
+        if self.ip is not None:
+            self.host = bytes(Prefix.of(self.ip))
+            """The prefix of this address alone."""
         self.by_key = any(value is not None for value in (self.type, self.mac, self.rd, self.prefix, self.ip))
 
     def wanted(self, family: int, key: bytes) -> bool:
@@ -63,8 +81,19 @@ class Walk:
         return self.seen > self.first
 
     def matches(self, family: int, key: bytes) -> bool:
-        if family != EVPN:
-            return self.type == ("rtc" if family == RTC else "prefix") and self.mac is self.rd is self.ip is self.prefix
+        return self._matches_evpn(key) if family == EVPN else self._matches_other(family, key)
+
+    def _matches_other(self, family: int, key: bytes) -> bool:
+        if self.mac is not None or self.type not in (None, "rtc" if family == RTC else "prefix"):
+            return False
+        if self.rd is not None and (family not in WITH_RD or vpn.rd_of(key) != self.rd):
+            return False
+        if self.prefix is None and self.ip is None:
+            return True
+        prefix_of = PREFIX_OF.get(family)
+        return prefix_of is not None and prefix_of(key) == (self.host if self.prefix is None else self.prefix)
+
+    def _matches_evpn(self, key: bytes) -> bool:
         if self.type is not None and evpn.type_name(key) != self.type:
             return False
         kind = evpn.type_of(key) if key[0] else 0
@@ -74,7 +103,9 @@ class Walk:
             return False
         if self.prefix is not None and (kind != evpn.IP_PREFIX or key[13:] != self.prefix):
             return False
-        return self.ip is None or (kind not in (0, evpn.IP_PREFIX) and evpn.ip_of(key) == self.ip)
+        if self.ip is None or not kind:
+            return self.ip is None
+        return key[13:] == self.host if kind == evpn.IP_PREFIX else evpn.ip_of(key) == self.ip
 
 
 def packed(field: str, text: str | None) -> bytes | None:
@@ -94,7 +125,7 @@ def list_routes(call: Call) -> Page:
         try:
             families.parse(query.family)
         except ValueError as error:
-            raise Problem("invalid", str(error), field="family", remedy="l2vpn-evpn or rtc") from error
+            raise Problem("invalid", str(error), field="family", remedy="as l2vpn-evpn, vpnv4 or rtc") from error
     walk = Walk(query)
     rows = call.context.engine.routes(query.family, query.peer, query.instance, walk.wanted)
     items: list[object] = []

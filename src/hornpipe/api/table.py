@@ -224,7 +224,7 @@ OPERATIONS: tuple[Operation, ...] = (
         query=forwarding.EntryQuery,
         answer=EntryRow,
         many=True,
-        cli="hornpipe show fdb|neigh|flood|forwarding",
+        cli="hornpipe show fdb|neigh|flood|fib|forwarding",
     ),
     Operation(
         method="GET",

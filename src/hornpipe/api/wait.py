@@ -1,8 +1,8 @@
 """``?wait=programmed``: an answer only when the kernel holds what was asked for, or 504 with the reason why not.
 
 A port is programmed when its row is past `pending` and `error` and none of the entries it needs is: the instance's
-devices, the port itself, its MACs on the bridge. Only what is pending or failed is stored by the engine, so a look is
-cheap however many entries there are; it is taken again at every turn of the pump.
+devices and labels, the port itself, its MACs on the bridge or its addresses in the VRF. Only what is pending or failed
+is stored by the engine, so a look is cheap however many entries there are; it is taken again at every turn of the pump.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from hornpipe.api.facade import ApiEngine
 from hornpipe.api.problem import Problem
 from hornpipe.engine.rows import PortRow
 
-INSTANCE_KINDS = ("bridge", "vxlan", "gateway")
-PORT_KINDS = ("port", "local")
+INSTANCE_KINDS = ("vrf", "bridge", "vxlan", "gateway", "mpls")
+PORT_KINDS = ("port", "local", "route")
 LOOK_AGAIN = 1.0
 """Seconds; a pump that does not turn has nothing to report, this only bounds a lost signal."""
 
@@ -45,11 +45,12 @@ def unprogrammed(engine: ApiEngine, ports: Iterable[tuple[str, str]]) -> str:
 
 
 def _unfinished(engine: ApiEngine, row: PortRow) -> Iterator[str]:
-    macs = {endpoint.mac for endpoint in row.endpoints}
+    own = {endpoint.mac for endpoint in row.endpoints}
+    own |= {f"{endpoint.ip}/{128 if ':' in endpoint.ip else 32}" for endpoint in row.endpoints if endpoint.ip}
     for status in ("error", "pending"):
         for kind in (*INSTANCE_KINDS, *PORT_KINDS):
             for entry in engine.entries(kind=kind, instance=row.instance, status=status):
-                if kind in PORT_KINDS and not (row.interface in (entry.device, entry.key) or entry.key in macs):
+                if kind in PORT_KINDS and not (row.interface in (entry.device, entry.key) or entry.key in own):
                     continue
                 yield f"{kind} {entry.key} on {entry.device} is {status}" + (f": {entry.reason}" * bool(entry.reason))
 

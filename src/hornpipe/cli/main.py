@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "fdb": Entry("verbs:object_group", "remote MACs: show"),
     "neigh": Entry("verbs:object_group", "remote neighbours: show"),
     "flood": Entry("verbs:object_group", "flood lists: show"),
+    "fib": Entry("verbs:object_group", "prefixes of routed instances: show"),
     "forwarding": Entry("verbs:object_group", "all the kernel should hold: show"),
     "sources": Entry("verbs:object_group", "desired sets: show, apply, delete"),
     "events": Entry("verbs:object_group", "what happened lately: show"),

@@ -101,7 +101,8 @@ def words(made: click.Command) -> Iterator[str]:
         yield ".RS"
     for option in shown:
         value = "" if option.is_flag else f" {option.make_metavar(click.Context(made))}"
-        yield f".TP\n.B {escape(option.opts[0].removeprefix('--') + value)}\n{escape(option.help or '')}"
+        word = escape(option.opts[0].removeprefix("--") + value).replace("|", "|\\:")  # where a line may end
+        yield f".TP\n.B {word}\n{escape(option.help or '')}"
     if shown:
         yield ".RE"
 

@@ -50,7 +50,12 @@ def _kernel(row: Mapping[str, Any]) -> str:
     return "" if row["status"] == "done" else row["status"]
 
 
+FAMILIES = ("l2vpn-evpn", "vpnv4", "vpnv6", "ipv4", "ipv6", "l3vpn-ipv4-flowspec", "rtc")
 INSTANCE = Filter("instance", "of this instance")
+KINDS = (
+    "vrf", "bridge", "vxlan", "tunnel", "port", "gateway", "mpls-input",
+    "fdb", "flood", "neigh", "local", "route", "mpls",
+)  # fmt: skip
 STATUS = Filter("status", "in this state", ("pending", "done", "error"))
 _ENTRY = (
     Column("DEV", "device"),
@@ -92,7 +97,10 @@ OBJECTS: tuple[Object, ...] = (
         "/v1/instances",
         (
             Column("NAME", "name"),
-            Column("VNI", "vni"),
+            Column("TYPE", "type"),
+            Column("VRF", "vrf"),
+            Column("VNI", lambda row: row["vni"] or ""),
+            Column("LABEL", lambda row: row["label"] or ""),
             Column("RD", "rd"),
             Column("IMPORT", "import_rts"),
             Column("EXPORT", "export_rts"),
@@ -101,6 +109,7 @@ OBJECTS: tuple[Object, ...] = (
             Column("PORTS", "ports"),
             Column("LOCAL", "macs_local"),
             Column("REMOTE", "macs_remote"),
+            Column("PREFIXES", lambda row: row["prefixes"] or ""),
             Column("VTEPS", lambda row: len(row["vteps"])),
             Column("DUPLICATES", "duplicates"),
             Column("REASON", "reason"),
@@ -139,6 +148,7 @@ OBJECTS: tuple[Object, ...] = (
             Column("NETWORK", "nlri"),
             Column("LABEL", "label"),
             Column("NEXT HOP", "next_hop"),
+            Column("GATEWAY", "gateway"),
             Column("PEER", "peer"),
             Column("AS PATH", "as_path"),
             Column("ROUTE TARGETS", "route_targets"),
@@ -146,12 +156,12 @@ OBJECTS: tuple[Object, ...] = (
         ),
         ("route", "rib"),
         (
-            Filter("family", "of this family", ("l2vpn-evpn", "rtc")),
+            Filter("family", "of this family", FAMILIES),
             INSTANCE,
             Filter("peer", "from this peer; local: our own"),
             Filter("type", "of this type", ("multicast", "macadv", "prefix", "a-d", "esi", "rtc")),
             Filter("mac", "with this MAC"),
-            Filter("ip", "with this address"),
+            Filter("ip", "with this address, or prefix: 10.1.0.0/24"),
             Filter("rd", "with this route distinguisher"),
             Filter("best", "best paths only: true", ("true", "false")),
         ),
@@ -183,13 +193,22 @@ OBJECTS: tuple[Object, ...] = (
         fixed={"kind": "flood"},
     ),
     Object(
+        "fib",
+        "prefixes of routed instances: where packets go",
+        "/v1/forwarding",
+        (Column("PREFIX", "key"), Column("VRF", "device"), *_ENTRY[1:]),
+        filters=(INSTANCE, STATUS),
+        fixed={"kind": "route"},
+        address="key",
+    ),
+    Object(
         "forwarding",
         "all the kernel should hold",
         "/v1/forwarding",
         (Column("KIND", "kind"), Column("KEY", "key"), *_ENTRY),
         ("entries",),
         (
-            Filter("kind", "of this kind", ("bridge", "vxlan", "port", "gateway", "fdb", "flood", "neigh", "local")),
+            Filter("kind", "of this kind", KINDS),
             INSTANCE,
             STATUS,
         ),

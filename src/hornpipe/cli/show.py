@@ -53,10 +53,12 @@ def show(item: Object, name: str | None, given: dict[str, Any], output: Output) 
 
 
 def status(row: dict[str, Any], output: Output) -> None:
-    """The gates as words: what is open, and what the others wait for."""
+    """The gates and what they wait for; what this kernel lacks and what would give it."""
     if output.json or output.oneline:
         return output.one(row)
     gates = row.pop("gates")
+    needs = (text.partition(": ") for text in row.pop("missing_features", ()))
+    row["missing_features"] = [{"feature": feature, "needs": what} for feature, _, what in needs]
     row["entries"] = {state: count for state, count in row["entries"].items() if count}
     row["gates"] = [
         {"gate": gate["gate"], "state": "open" if gate["open"] else "closed", "reason": gate["reason"]}
