@@ -15,7 +15,7 @@ from hornpipe.bgp.attr.pmsi import Pmsi, ingress_replication
 from hornpipe.bgp.capability import Capabilities, GracefulRestart
 from hornpipe.bgp.error import SessionReset, TreatAsWithdraw
 from hornpipe.bgp.frame import KEEPALIVE_MESSAGE, UPDATE, Framer, frame
-from hornpipe.bgp.nlri import evpn
+from hornpipe.bgp.nlri import evpn, flowspec
 from hornpipe.bgp.nlri.table import FAMILIES, FamilySpec
 from hornpipe.bgp.open import Open, decode_open
 from hornpipe.net.esi import Esi
@@ -69,7 +69,15 @@ NLRI_KEYS: dict[int, tuple[tuple[bytes, bytes], ...]] = {
     family.IPV4_LABELLED: ((b"\x18\x0a\x01\x02", b"\x00\x06\x41"),),
     family.IPV6_LABELLED: ((b"\x20\x20\x01\x0d\xb8", b"\x00\x06\x41"),),
     family.FLOWSPEC_IPV4: ((b"\x05\x01\x18\x0a\x01\x02", b""), (b"\xf0\xf1" + bytes(241), b"")),
-    family.FLOWSPEC_VPNV4: ((b"\x0d" + RD + b"\x01\x18\x0a\x01\x02", b""),),
+    family.FLOWSPEC_VPNV4: (
+        (b"\x0d" + RD + b"\x01\x18\x0a\x01\x02", b""),
+        (flowspec.build({2: flowspec.PrefixMatch(Prefix.parse("10.0.0.0/9")), 3: flowspec.equals(6)}, RD), b""),
+        (flowspec.build({5: flowspec.between(80, 8080), 9: (flowspec.Match(1, 2),)}, RD), b""),
+    ),
+    family.FLOWSPEC_VPNV6: (
+        (flowspec.build({1: flowspec.PrefixMatch(Prefix.parse("2001:db8::/33")), 13: flowspec.equals(1)}, RD), b""),
+        (flowspec.build({1: flowspec.PrefixMatch(Prefix.parse("::1:0:0/104"), 64)}, RD), b""),
+    ),
 }
 
 EVERY_ATTRIBUTE = block.build(

@@ -17,20 +17,35 @@ from typing import Any
 import msgspec
 import pytest
 
-from fuzz.targets import EVERY_ATTRIBUTE, EVPN_KEYS, EVPN_ROUTES, NLRI_KEYS, OPENS, SMALL, V4, V6
+from fuzz.targets import EVERY_ATTRIBUTE, EVPN_KEYS, EVPN_ROUTES, NLRI_KEYS, OPENS, RD, SMALL, V4, V6
 from hornpipe.bgp import family, refresh, update
+from hornpipe.bgp.attr import block, extended
 from hornpipe.bgp.frame import KEEPALIVE_MESSAGE
-from hornpipe.bgp.nlri import evpn
+from hornpipe.bgp.nlri import evpn, flowspec, labelled, vpn
+from hornpipe.bgp.nlri.next_hop import next_hop_field
 from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.bgp.notification import Notification
 from hornpipe.net.esi import Esi
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
+from hornpipe.net.prefix import Prefix
 from hornpipe.net.rd import RouteDistinguisher
+from hornpipe.net.rt import RouteTarget
 
 pytestmark = pytest.mark.oracle
 
 EVPN = FAMILIES[family.EVPN]
+
+VPN_ATTRIBUTES = block.build(
+    local_pref=100,
+    ext_communities=(
+        RouteTarget.parse("64512:80"),
+        extended.redirect(RouteTarget.parse("64512:80")),
+        extended.rt_record(RouteTarget.parse("64512:81")),
+        extended.sort_order(7),
+        extended.link_bandwidth(64512, 1000.0),
+    ),
+)
 
 
 def announce(routes: list[tuple[bytes, bytes]], next_hop: bytes = V4, attributes: bytes = EVERY_ATTRIBUTE) -> bytes:
@@ -41,10 +56,10 @@ def announce(routes: list[tuple[bytes, bytes]], next_hop: bytes = V4, attributes
 # ---- ExaBGP ----------------------------------------------------------------------------------------------------------
 
 
-def exabgp(message: bytes) -> dict[str, Any]:
+def exabgp(message: bytes, families: str = "l2vpn evpn") -> dict[str, Any]:
     """The ``update`` object of ``exabgp decode``."""
     program = Path(msgspec.__file__).parents[4] / "bin/exabgp"  # of the environment the packages are in
-    command = [str(program), "decode", "-f", "l2vpn evpn", message.hex()]
+    command = [str(program), "decode", "-f", families, message.hex()]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
     decoded: dict[str, Any] = json.loads(line)["neighbor"]["message"]["update"]
@@ -89,6 +104,38 @@ class TestExabgp:
         assert [evpn.type_of(EVPN.split_withdraw(bytes.fromhex(r["raw"]), [])[0]) for r in found] == [
             k[0] for k in keys
         ]
+
+    def test_vpn_routes_and_their_next_hops(self) -> None:
+        for of, words, next_hop, prefix in (
+            (family.VPNV4, "ipv4 mpls-vpn", V4, "10.1.2.0/24"),
+            (family.VPNV6, "ipv6 mpls-vpn", V6, "2001:db8:1::/48"),
+        ):
+            wanted = Prefix.parse(prefix)
+            key = vpn.vpn_key(RD, wanted.length, wanted.address)
+            nlri = FAMILIES[of].join(key, labelled.label_payload(100))
+            (message,) = update.pack_reach(of, next_hop_field(of, next_hop), VPN_ATTRIBUTES, [nlri])
+            decoded = exabgp(message, words)
+            ((found_next_hop, (route,)),) = decoded["announce"][words].items()
+            assert found_next_hop == str(next_hop)
+            assert (route["nlri"], route["rd"], route["label"]) == (prefix, "10.0.0.1:5", [[100]])
+            said = {community["string"] for community in decoded["attribute"]["extended-community"]}
+            assert {"redirect:64512:80", "consistentHashSortOrder:7"} < said
+
+    def test_flow_specifications(self) -> None:
+        components: dict[int, flowspec.Component] = {
+            flowspec.DESTINATION: flowspec.PrefixMatch(Prefix.parse("10.1.2.0/24")),
+            flowspec.SOURCE: flowspec.PrefixMatch(Prefix.parse("10.9.0.0/16")),
+            flowspec.PROTOCOL: flowspec.equals(6),
+            flowspec.DESTINATION_PORT: flowspec.between(80, 8080),
+            flowspec.SOURCE_PORT: flowspec.equals(53),
+        }
+        key = flowspec.build(components, RD)
+        (message,) = update.pack_reach(family.FLOWSPEC_VPNV4, b"", VPN_ATTRIBUTES, [key])
+        ((route,),) = exabgp(message, "ipv4 flow-vpn")["announce"]["ipv4 flow-vpn"].values()
+        assert route["rd"] == "10.0.0.1:5"
+        assert (route["destination-ipv4"], route["source-ipv4"]) == (["10.1.2.0/24"], ["10.9.0.0/16"])
+        assert (route["protocol"], route["source-port"]) == (["=tcp"], ["=53"])
+        assert route["destination-port"] == [">=80&<=8080"]
 
 
 # ---- Wireshark -------------------------------------------------------------------------------------------------------

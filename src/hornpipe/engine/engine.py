@@ -219,7 +219,8 @@ class Engine:
         """Carries changes through, about `budget` routes of them; True: there is more."""
         self._now = now
         self.edge.heard(self._peers.heard_by)
-        more = self.edge.run(budget, now) >= budget
+        more = self.rib.work(budget) >= budget
+        more = self.edge.run(budget, now) >= budget or more
         self._startup.turned(now, more)
         self._peers.wake()
         self._count()
@@ -233,13 +234,14 @@ class Engine:
     # ---- intent
 
     def intent(self) -> Intent:
-        return collect(self._sources, self.edge)
+        return collect(self._sources, self.edge, self.draining)
 
     def restore(self, intent: Intent | None, now: float) -> None:
         """To be called once, before the kernel is scanned. The configuration's own sources come first."""
         self._now = now
         restore(intent, self.settings.sources, self._sources, self.edge, now)
         self._startup.restored = intent is not None and bool(intent.sources)
+        self.rib.drain(intent is not None and intent.draining)
         self._startup.opened(INTENT_RESTORED, now)
         self._count()
 
@@ -294,6 +296,21 @@ class Engine:
         """Ends the duplicate alarm of a MAC; False if there is none."""
         self._now = now
         return self.edge.clear_duplicate(instance, bytes(Mac.parse(mac)), now)
+
+    def drain(self, draining: bool, now: float) -> bool:
+        """Announces all that is ours as about to go (RFC 8326), or not any more; False if it was so already. It
+        survives a restart."""
+        self._now = now
+        if self.rib.identity.draining == draining:
+            return False
+        self.rib.drain(draining)
+        self._notify("host.draining" if draining else "host.serving", self.settings.router_id, "")
+        self.intent_revision += 1
+        return True
+
+    @property
+    def draining(self) -> bool:
+        return self.rib.identity.draining
 
     def reset_peer(self, peer: str, now: float) -> bool:
         self._now = now

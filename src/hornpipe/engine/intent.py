@@ -39,10 +39,13 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Instances whose owner has gone while ports of other sources still need them."""
     identifiers: dict[str, Identifier] = {}
     sequences: tuple[Sequence, ...] = ()
+    draining: bool = False
+    """The host is being emptied (RFC 8326)."""
 
 
-def collect(sources: Sources, edge: Edge) -> Intent:
+def collect(sources: Sources, edge: Edge, draining: bool = False) -> Intent:
     return Intent(
+        draining=draining,
         sources={name: held.spec for name, held in sources.held.items()},
         implicit={name: tuple(sorted(held.implicit)) for name, held in sources.held.items() if held.implicit},
         orphans=tuple(checked.spec for checked in edge.desired.orphans()),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 import msgspec
 
+from hornpipe.bgp.capability import LongLived
 from hornpipe.bgp.family import AFI_IPV6, RTC
 from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.bgp.session.fsm import Session
 from hornpipe.bgp.session.negotiation import Negotiated
+from hornpipe.engine.limits import Refreshes, limits_of
 from hornpipe.engine.settings import ClientRange
 from hornpipe.net.ip import Address
 from hornpipe.rib.outlet import Peer
@@ -24,14 +27,20 @@ class Neighbour:
         "config",
         "conn",
         "connections",
+        "due",
         "end_of_rib",
         "graceful_families",
+        "idle_until",
+        "limits",
         "link_lost",
         "local_address",
+        "long_lived",
         "now",
         "peer",
+        "refreshes",
         "remote_address",
         "restart_time",
+        "restarting",
         "session",
         "source",
         "synced",
@@ -63,6 +72,25 @@ class Neighbour:
         """It has sent all of its families once since the start."""
         self.graceful_families: frozenset[int] = frozenset()
         self.restart_time = 0.0
+        self.long_lived: dict[int, LongLived] = {}
+        """What was negotiated by RFC 9494."""
+        self.restarting = False
+        """It said that it restarted itself (the R bit): its End-of-RIB may wait for ours."""
+        self.limits = limits_of(config)
+        self.refreshes = Refreshes()
+        self.idle_until = inf
+        """When it may leave the IDLE that a limit sent it to."""
+        self.due = inf
+        """See `hornpipe.engine.deadlines`."""
+
+    def configure(self, config: PeerConfig) -> None:
+        self.config = config
+        self.limits = limits_of(config)
+        self.source.attribute_limit = config.attribute_limit
+        self.idle_until = inf
+
+    def next_deadline(self) -> float:
+        return min(self.session.next_deadline(), self.refreshes.deadline, self.idle_until)
 
     @property
     def name(self) -> str:
@@ -84,12 +112,16 @@ class Neighbour:
         graceful = negotiated.graceful_restart
         self.graceful_families = frozenset(graceful.families) if graceful is not None else frozenset()
         self.restart_time = float(graceful.time) if graceful is not None else 0.0
+        self.long_lived = negotiated.long_lived
+        self.restarting = graceful is not None and graceful.restarting
+        self.refreshes = Refreshes()
         self.peer = Peer(
             self.source,
             frozenset(negotiated.families),
             limit=negotiated.limit,
             rtc=RTC in negotiated.families,
             as4=negotiated.as4,
+            long_lived=negotiated.knows_long_lived,
             next_hops=own_next_hops(self.local_address, negotiated),
         )
         return self.peer
@@ -132,6 +164,7 @@ def make(
         remote_as=max(config.peer_as, 0),
         interface=link_of(config),
     )
+    source.attribute_limit = config.attribute_limit
     return Neighbour(config, session_of(config, jitter, restarting), source, clients)
 
 

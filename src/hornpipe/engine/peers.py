@@ -3,33 +3,22 @@
 Connections have numbers of the engine's own, unique over all peers. Dynamic neighbours (route reflector clients
 accepted by prefix) come with their first connection and go when neither a connection nor a kept path is left of them.
 
-A lost session does not mean lost forwarding. A peer of ours is a reflector or another PE: its paths are kept, stale,
-for `stale_time` or the peer's own restart time, whichever is longer, even where it offered no graceful restart, because
-what forwards is somebody else (the VTEPs), and entries that are still right must not be touched. A reflector's client
-*is* the VTEP: its paths are kept only if it negotiated graceful restart for the family (RFC 4724 section 4.2). So are
-unicast paths of any peer, for that is a router of the underlay; and not even then if it was the link that was lost.
+What a lost session leaves is `hornpipe.engine.retention`'s, what a peer may cost `hornpipe.engine.limits`'.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 
 from hornpipe.bgp.error import SessionReset
-from hornpipe.bgp.family import (
-    EVPN,
-    IPV4_LABELLED,
-    IPV4_MULTICAST,
-    IPV4_UNICAST,
-    IPV6_LABELLED,
-    IPV6_MULTICAST,
-    IPV6_UNICAST,
-)
+from hornpipe.bgp.family import EVPN, IPV4_UNICAST
 from hornpipe.bgp.notification import (
     ADMINISTRATIVE_RESET,
     ADMINISTRATIVE_SHUTDOWN,
     CEASE,
     CONFIGURATION_CHANGE,
+    MAXIMUM_PREFIXES,
     PEER_DECONFIGURED,
     Notification,
 )
@@ -39,7 +28,9 @@ from hornpipe.bgp.session.event import CloseConnection, Established, RefreshRece
 from hornpipe.bgp.session.fsm import Session
 from hornpipe.bgp.session.negotiation import Negotiated
 from hornpipe.bgp.update import parse
+from hornpipe.engine.deadlines import Deadlines
 from hornpipe.engine.neighbour import Neighbour, make, packed_address, session_of
+from hornpipe.engine.retention import retention, without_forwarding
 from hornpipe.engine.settings import ClientRange, Settings
 from hornpipe.net.ip import Address
 from hornpipe.net.prefix import Prefix
@@ -49,10 +40,7 @@ FIRST_WORDS = 1.0
 """Seconds in which a new session has said what it knows, if it does not say so itself by End-of-RIB."""
 DIGESTION = 0.2
 """Seconds until what came before an End-of-RIB has been carried through to the instances."""
-FORWARDED_BY_PEER = frozenset(
-    (IPV4_UNICAST, IPV6_UNICAST, IPV4_MULTICAST, IPV6_MULTICAST, IPV4_LABELLED, IPV6_LABELLED)
-)
-"""Families of the underlay: the peer is the router that forwards, so a lost session says that it may not any more."""
+
 MESSAGE = 4096
 """A budget of bytes is turned into one of messages by the usual limit; short messages make it fewer bytes."""
 
@@ -84,7 +72,9 @@ class Peers:
         self._sources = 0
         self._closes: list[int] = []
         self._wanting: dict[str, Neighbour] = {}
-        self._deadline = inf
+        self._deadlines = Deadlines()
+        self._leaving: dict[Neighbour, None] = {}
+        """Dynamic neighbours without a connection of which paths are still kept."""
         self._dynamic: dict[ClientRange, int] = {}
         """Sessions accepted by each range."""
 
@@ -150,6 +140,8 @@ class Peers:
 
     def _forget(self, neighbour: Neighbour) -> None:
         del self.by_address[neighbour.name]
+        self._deadlines.forget(neighbour)
+        self._leaving.pop(neighbour, None)
         self._by_source.pop(neighbour.source, None)
         self._wanting.pop(neighbour.name, None)
         if neighbour.clients is not None:
@@ -161,7 +153,7 @@ class Peers:
         if neighbour.config.role != config.role:
             self.rib.source_down(neighbour.source, None, now)
             neighbour.source.client = config.role == "client"
-        neighbour.config = config
+        neighbour.configure(config)
         neighbour.connections = {}
         neighbour.session = session_of(config, self.jitter, False)
         self._start(neighbour, now)
@@ -172,9 +164,16 @@ class Peers:
             return False
         neighbour.session.stop(now, Notification(CEASE, ADMINISTRATIVE_RESET))
         self._settle(neighbour, now)
+        self._again(neighbour, now)
+        return True
+
+    def _again(self, neighbour: Neighbour, now: float) -> None:
+        """Out of IDLE, to which an operator or a limit had sent it."""
+        neighbour.limits.exceeded = None
+        neighbour.idle_until = inf
         neighbour.session.start(now)
         self._settle(neighbour, now)
-        return True
+        self._reap(neighbour)
 
     def stop(self, now: float) -> None:
         """Silently where graceful restart was negotiated, so that the peers keep our paths (RFC 4724 section 5)."""
@@ -270,6 +269,9 @@ class Peers:
             password=clients.password,
             role="client",
             graceful_restart_time=clients.graceful_restart_time,
+            long_lived_time=clients.long_lived_time,
+            prefix_limits=clients.prefix_limits,
+            attribute_limit=clients.attribute_limit,
             forwarding_preserved=True,
             dynamic=True,
             description=clients.description,
@@ -311,9 +313,13 @@ class Peers:
             self._reap(neighbour)
 
     def _reap(self, neighbour: Neighbour) -> None:
-        """A dynamic neighbour of which nothing is left."""
+        """A dynamic neighbour of which nothing is left; one that passed a limit is remembered until it may come back."""
         known = self.by_address.get(neighbour.name) is neighbour
-        if known and neighbour.clients is not None and not neighbour.connections and not neighbour.source.intakes:
+        if not known or neighbour.clients is None or neighbour.connections:
+            self._leaving.pop(neighbour, None)
+        elif neighbour.source.intakes or neighbour.limits.exceeded is not None:
+            self._leaving[neighbour] = None
+        else:
             self._forget(neighbour)
 
     def take_bytes(self, conn: int, budget: int, now: float) -> bytes:
@@ -327,6 +333,7 @@ class Peers:
             messages = rib.take_updates(peer, max(1, budget // MESSAGE))
             if messages:
                 session.send(b"".join(messages), now)
+            self._deadlines.note(neighbour, session.next_deadline())
         data = session.data_to_send(number)
         if number not in session.ready and (peer is None or neighbour.conn != conn or not rib.has_updates(peer)):
             self.ready.discard(conn)
@@ -346,26 +353,30 @@ class Peers:
     # ---- time
 
     def next_deadline(self) -> float:
-        return min([neighbour.session.next_deadline() for neighbour in self], default=inf)
+        return self._deadlines.next
 
     def tick(self, now: float) -> None:
-        for neighbour in list(self):
-            if neighbour.session.next_deadline() <= now:
-                neighbour.session.handle_timeout(now)
-                self._settle(neighbour, now)
-            if neighbour.clients is not None:
-                self._reap(neighbour)
+        for neighbour in self._deadlines.take(now):
+            if neighbour.idle_until <= now:
+                self._again(neighbour, now)
+            neighbour.session.handle_timeout(now)
+            self._refresh(neighbour, now)
+            self._settle(neighbour, now)
+        for neighbour in list(self._leaving):
+            self._reap(neighbour)
 
     # ---- what sessions say
 
     def _updater(self, neighbour: Neighbour, now: float) -> Callable[[bytes], None]:
         """The hot path: one call a received UPDATE, between the session's framing and the RIB."""
-        rib, source = self.rib, neighbour.source
+        rib, source, limited = self.rib, neighbour.source, bool(neighbour.limits)
         neighbour.now = now
 
         def update(body: bytes) -> None:
             parsed = parse(body)
             rib.update(source, parsed, neighbour.now)
+            if limited and (parsed.reach_family or parsed.v4_nlri):
+                neighbour.limits.check(rib, source, parsed.reach_family or IPV4_UNICAST, self.notify)
             if parsed.end_of_rib:
                 neighbour.end_of_rib.add(parsed.end_of_rib)
                 if parsed.end_of_rib == EVPN:
@@ -386,8 +397,9 @@ class Peers:
             elif isinstance(event, SessionDown):
                 self._down(neighbour, event, now)
             elif isinstance(event, RefreshReceived):
-                if event.subtype == REQUEST and neighbour.peer is not None:
-                    self.rib.refresh(neighbour.peer, event.family)
+                if event.subtype == REQUEST:
+                    neighbour.refreshes.ask(event.family, now)
+                    self._refresh(neighbour, now)
             elif isinstance(event, CloseConnection):
                 conn = neighbour.connections.get(event.conn)
                 if conn is not None:
@@ -398,6 +410,12 @@ class Peers:
                 self.ready.add(conn)
         if session.wants_connect:
             self._wanting[neighbour.name] = neighbour
+        self._deadlines.note(neighbour, neighbour.next_deadline())
+
+    def _refresh(self, neighbour: Neighbour, now: float) -> None:
+        for family in neighbour.refreshes.take(now):
+            if neighbour.peer is not None:
+                self.rib.refresh(neighbour.peer, family)
 
     def _late_update(self, neighbour: Neighbour, body: bytes, now: float) -> None:
         """An UPDATE that came in one segment with what established the session."""
@@ -413,12 +431,8 @@ class Peers:
         neighbour.conn = neighbour.connections.get(number)
         limit = now + max(self.settings.stale_time, neighbour.restart_time)
         self.rib.source_up(neighbour.source, negotiated.families, now, limit)
-        if negotiated.graceful_restart is not None:
-            forwards = negotiated.families if neighbour.config.role == "client" else FORWARDED_BY_PEER
-            for family in forwards:
-                # RFC 4724 section 4.2: forwarding that was not preserved is not to be sent to.
-                if not negotiated.graceful_restart.families.get(family, False):
-                    self.rib.drop_stale(neighbour.source, family)
+        for family in without_forwarding(neighbour, negotiated):
+            self.rib.drop_stale(neighbour.source, family)
         self.rib.peer_up(peer, now)
         if self.heard_by == inf:
             self.heard_by = now + FIRST_WORDS
@@ -430,21 +444,22 @@ class Peers:
         neighbour.peer = neighbour.conn = None
         if self.settings.peers and not any(other.established for other in self):
             self.heard_by = inf
-        until, families = self._kept(neighbour, event.graceful, now)
-        self.rib.source_down(neighbour.source, until, now, families)
+        kept = retention(neighbour, self.settings.stale_time, event.graceful, now)
+        self.rib.source_down(
+            neighbour.source, kept.until, now, kept.families, long_lived=kept.long_lived, reason=event.reason
+        )
         self.notify("peer.down", neighbour.name, event.reason)
+        if neighbour.limits.exceeded is not None and (event.code, event.subcode) == (CEASE, MAXIMUM_PREFIXES):
+            self._exile(neighbour, event.reason, now)
 
-    def _kept(self, neighbour: Neighbour, graceful: bool, now: float) -> tuple[float | None, Collection[int] | None]:
-        """Until when, and for which families, the paths of a lost session are kept."""
-        if neighbour.config.role == "client":
-            if not graceful or not neighbour.restart_time:
-                return None, None
-            return now + neighbour.restart_time, neighbour.graceful_families
-        if not self.settings.stale_time:
-            return None, None
-        through = neighbour.graceful_families if graceful and not neighbour.link_lost else frozenset()
-        families = {f for f in neighbour.source.intakes if f not in FORWARDED_BY_PEER or f in through}
-        return now + max(self.settings.stale_time, neighbour.restart_time if graceful else 0.0), families
+    def _exile(self, neighbour: Neighbour, reason: str, now: float) -> None:
+        """It passed a limit and stays in IDLE for a while."""
+        pause = neighbour.limits.exceeded.restart if neighbour.limits.exceeded is not None else 0.0
+        neighbour.idle_until = now + pause if pause else inf
+        neighbour.session.stop(now, None)
+        until = f"for {pause:g} s" if pause else "until it is reset"
+        neighbour.session.reason = f"{reason}; idle {until}"
+        self.notify("peer.idle", neighbour.name, neighbour.session.reason)
 
 
 def canonical(address: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from hornpipe.bgp.family import EVPN, RTC
-from hornpipe.bgp.session.config import PeerConfig
+from hornpipe.bgp.session.config import PeerConfig, PrefixLimit
 from hornpipe.net.ip import Address
 from hornpipe.vpn.spec import Encapsulation, Refused, SourceSpec
 from hornpipe.vpn.surroundings import Terms
@@ -27,6 +27,9 @@ class ClientRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     families: tuple[int, ...] = (EVPN, RTC)
     hold_time: int = 90
     graceful_restart_time: int = 120
+    long_lived_time: int = 0
+    prefix_limits: tuple[PrefixLimit, ...] = ()
+    attribute_limit: int = 65535
     description: str = ""
 
 

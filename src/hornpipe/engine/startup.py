@@ -39,6 +39,8 @@ class Startup:
         self.deadline = inf
         self._sync_until = inf
         self._patient_until = -inf
+        self._restarting = 0
+        """Peers known to have restarted themselves."""
         self._settled = False
         """What the peers sent before their End-of-RIB has been carried through."""
 
@@ -77,8 +79,12 @@ class Startup:
         """Have all peers said what they have?"""
         if self.gates.is_open(PEERS_SYNCED) or not self.peers.running:
             return
-        waiting = [n.name for n in self.peers if not n.synced and (n.clients is None or n.established)]
+        awaited = [n for n in self.peers if not n.synced and (n.clients is None or n.established)]
+        waiting = [n.name for n in awaited]
         self.gates.reasons[PEERS_SYNCED] = f"End-of-RIB of {', '.join(waiting) or 'clients that may still come'}"
+        if now < self._sync_until and now >= self._patient_until and all(n.restarting for n in awaited):
+            # RFC 4724 section 4.1: who restarted itself waits for our End-of-RIB, so ours does not wait for its.
+            self.rib.release_end_of_rib()
         if now < self._sync_until and (waiting or now < self._patient_until):
             return
         self.deadline = inf
@@ -87,6 +93,11 @@ class Startup:
 
     def turned(self, now: float, more: bool) -> None:
         """At the end of a turn: after PEERS_SYNCED, once all that was received is carried through, prune the kernel."""
+        if self.rib.holds_end_of_rib:
+            restarting = sum(neighbour.restarting for neighbour in self.peers)
+            if restarting != self._restarting:
+                self._restarting = restarting
+                self._check(now)
         if self._settled or more or not self.gates.is_open(PEERS_SYNCED):
             return
         self._settled = True

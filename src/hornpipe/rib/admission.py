@@ -28,6 +28,11 @@ ES_IMPORT: Final = b"\x06\x02"
 
 def admit(source: Source, family: int, next_hop: bytes, raw: bytes, identity: Identity) -> Block:
     """A new block, not interned yet. Raises `SessionReset` where RFC 7606 asks for it."""
+    if len(raw) > source.attribute_limit:
+        # Not decoded and not kept: the bytes are what must not be stored. Withdrawn as in RFC 7606 section 2.
+        block = Block(source, family, next_hop, b"")
+        block.rejected = f"attributes longer than {source.attribute_limit} bytes"
+        return block
     block = Block(source, family, next_hop, raw)
     try:
         attributes = decode(raw, next_hop, internal=source.internal, as4=source.as4, family=family)

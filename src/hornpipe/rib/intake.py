@@ -46,7 +46,12 @@ class Intake:
 
     def enter(self, key: tuple[bytes, bytes], block: Block) -> None:
         """Intern a new block and find the one it follows, if the selection would treat them alike."""
+        if len(key[1]) > self.source.attribute_limit:
+            return
         self.blocks[key] = block
+        if block.rejected:
+            self.emptied()  # it will never have routes: a peer that sends nothing else must not fill the memory
+            return
         for kept in self.kept:
             former = kept.blocks.get(key)
             # A long-lived one (RFC 9494) has other bytes by now: what follows it is news.

@@ -249,7 +249,7 @@ class Rib:
             self.tables[family].forget(self.local, [key])
 
     def drain(self, draining: bool) -> None:
-        """Our own routes are about to go (RFC 8326 section 4.1): all peers hear them again with that mark, or without."""
+        """Our own routes are about to go (RFC 8326 section 4.1): all peers hear them again with that mark or without."""
         if self.identity.draining == draining:
             return
         self.identity.draining = draining
@@ -452,6 +452,10 @@ class Rib:
         """After a restart of ours: no End-of-RIB until `release_end_of_rib` or then, because a peer that hears it drops
         what others have not sent us again yet (RFC 4724 section 4.1)."""
         self._held_until = until
+
+    @property
+    def holds_end_of_rib(self) -> bool:
+        return self._held_until > 0.0
 
     def release_end_of_rib(self) -> None:
         self._held_until = 0.0

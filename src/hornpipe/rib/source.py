@@ -7,16 +7,21 @@ before `Rib.source_up`. `client` decides who may hear the paths (RFC 4456); chan
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from hornpipe.rib.intake import Intake
+
+
+REASONS: Final = 64
+"""How many different ones are counted apart."""
 
 
 class Source:
     __slots__ = (
         "address",
         "as4",
+        "attribute_limit",
         "client",
         "errors",
         "families",
@@ -61,6 +66,8 @@ class Source:
         """The link of an unnumbered peer, on which its link-local next hops are; else empty."""
         self.as4 = True
         """The session carries AS numbers in four bytes (RFC 6793)."""
+        self.attribute_limit = 1 << 16
+        """Longest attribute block that is accepted, in bytes: what bounds the memory a route may cost."""
         self.families: frozenset[int] = frozenset()
         """What the present session negotiated; empty while there is none."""
         self.intakes: dict[int, Intake] = {}
@@ -75,6 +82,8 @@ class Source:
         return f"Source({self.name})"
 
     def reject(self, reason: str, routes: int) -> None:
+        if reason not in self.rejected and len(self.rejected) >= REASONS:
+            reason = "other"  # some reasons have numbers of the peer's in them
         self.rejected[reason] = self.rejected.get(reason, 0) + routes
 
     def error(self, text: str) -> None:

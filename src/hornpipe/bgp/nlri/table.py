@@ -76,11 +76,17 @@ _LABELLED6: Final[Codec] = (
 )  # fmt: skip
 _VPN4: Final[Codec] = (vpn.split4, vpn.split4_withdraw, vpn.join, vpn.join_withdraw, vpn.text4)
 _VPN6: Final[Codec] = (vpn.split6, vpn.split6_withdraw, vpn.join, vpn.join_withdraw, vpn.text6)
-_FLOW: Final[Codec] = (
-    flowspec.split, flowspec.split_withdraw, flowspec.join, flowspec.join_withdraw, flowspec.text
+_FLOW4: Final[Codec] = (
+    flowspec.split4, flowspec.split4_withdraw, flowspec.join, flowspec.join_withdraw, flowspec.text4
 )  # fmt: skip
-_FLOW_VPN: Final[Codec] = (
-    flowspec.split, flowspec.split_withdraw, flowspec.join, flowspec.join_withdraw, flowspec.text_vpn
+_FLOW6: Final[Codec] = (
+    flowspec.split6, flowspec.split6_withdraw, flowspec.join, flowspec.join_withdraw, flowspec.text6
+)  # fmt: skip
+_FLOW_VPN4: Final[Codec] = (
+    flowspec.split4_vpn, flowspec.split4_vpn_withdraw, flowspec.join, flowspec.join_withdraw, flowspec.text4_vpn
+)  # fmt: skip
+_FLOW_VPN6: Final[Codec] = (
+    flowspec.split6_vpn, flowspec.split6_vpn_withdraw, flowspec.join, flowspec.join_withdraw, flowspec.text6_vpn
 )  # fmt: skip
 
 _ROWS: Final = (
@@ -95,10 +101,10 @@ _ROWS: Final = (
     FamilySpec(f.IPV6_MULTICAST,  _UNICAST6,  _V6,              False),
     FamilySpec(f.IPV4_LABELLED,   _LABELLED4, _ANY,             False),
     FamilySpec(f.IPV6_LABELLED,   _LABELLED6, _ANY,             False),
-    FamilySpec(f.FLOWSPEC_IPV4,   _FLOW,      _NONE_OR_ANY,     False),
-    FamilySpec(f.FLOWSPEC_IPV6,   _FLOW,      _NONE_OR_ANY,     False),
-    FamilySpec(f.FLOWSPEC_VPNV4,  _FLOW_VPN,  _NONE_OR_ANY,     True),
-    FamilySpec(f.FLOWSPEC_VPNV6,  _FLOW_VPN,  _NONE_OR_ANY,     True),
+    FamilySpec(f.FLOWSPEC_IPV4,   _FLOW4,     _NONE_OR_ANY,     False),
+    FamilySpec(f.FLOWSPEC_IPV6,   _FLOW6,     _NONE_OR_ANY,     False),
+    FamilySpec(f.FLOWSPEC_VPNV4,  _FLOW_VPN4, _NONE_OR_ANY,     True),
+    FamilySpec(f.FLOWSPEC_VPNV6,  _FLOW_VPN6, _NONE_OR_ANY,     True),
 )  # fmt: skip
 
 FAMILIES: Final[dict[int, FamilySpec]] = {row.family: row for row in _ROWS}
