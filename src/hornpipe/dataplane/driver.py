@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from hornpipe.forwarding.audit import Probe
 from hornpipe.forwarding.batch import Batch, Results, Scan
 from hornpipe.forwarding.entry import InterfaceAddress
+from hornpipe.forwarding.inside import Inside
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.nexthop import Nexthop
 from hornpipe.forwarding.question import Found, Question
@@ -81,6 +82,13 @@ class Driver(Protocol):
 
     async def survey(self, learning: Sequence[str]) -> Scan:
         """All links and addresses, and what was learnt on these bridges: what `overrun` makes necessary."""
+
+    def lend(self, netns: str, descriptor: int) -> Callable[[], None]:
+        """A descriptor of the namespace that `NetnsPort.netns` names, for a path that this process may not see itself
+        (a copy is made). What is returned ends that."""
+
+    async def look_inside(self, netns: str) -> Inside:
+        """What a namespace has; OSError if it cannot be entered."""
 
     def submit(self, batch: Batch, done: Callable[[Results], None]) -> None:
         """Executes a batch after those submitted before; never blocks (a synchronous driver calls `done` at once)."""

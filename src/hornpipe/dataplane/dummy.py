@@ -14,6 +14,7 @@ from hornpipe.dataplane.dummy_kernel import DummyKernel
 from hornpipe.forwarding.audit import Probe
 from hornpipe.forwarding.batch import Batch, Results, Scan
 from hornpipe.forwarding.entry import ALIAS, PORT_ALIAS
+from hornpipe.forwarding.inside import Inside
 from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.forwarding.underlay import Way
@@ -46,6 +47,14 @@ class DummyDriver:
         scan.tables.clear()
         scan.learnt = [row for row in scan.learnt if row[0] in learning]
         return scan
+
+    def lend(self, netns: str, descriptor: int) -> Callable[[], None]:
+        """A namespace that somebody has exists."""
+        self.kernel.namespaces.setdefault(netns, set())
+        return lambda: None
+
+    async def look_inside(self, netns: str) -> Inside:
+        return self.kernel.inside(netns)
 
     def submit(self, batch: Batch, done: Callable[[Results], None]) -> None:
         done(self.kernel.apply(batch))

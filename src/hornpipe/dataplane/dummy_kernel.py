@@ -27,6 +27,7 @@ from hornpipe.forwarding.entry import (
     Vrf,
     Vxlan,
 )
+from hornpipe.forwarding.inside import Inside, InsideLink
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.table import BulkKind, flood_key
@@ -49,6 +50,8 @@ class DummyKernel:
         self.neigh: dict[tuple[int, bytes], tuple[bytes, bool]] = {}
         self.namespaces: dict[str, set[str]] = {}
         """Network namespaces that exist -> the host ends of veth pairs into them."""
+        self.interiors: dict[str, Inside] = {}
+        """Namespace -> what we put into it."""
         self.features: dict[str, str] = {}
         """What it lacks -> what would give it."""
         self.underlay: dict[bytes, Way] = {}
@@ -302,6 +305,7 @@ class DummyKernel:
             if link is None:
                 link = self.add_link(entry.name, "veth")
             self.namespaces[entry.netns].add(entry.name)
+            self._dress(entry)
             alias = ALIAS + entry.instance
         if link is None:
             return f"interface {entry.name} does not exist"
@@ -311,6 +315,21 @@ class DummyKernel:
         mtu = entry.mtu or link.mtu
         self._store(msgspec.structs.replace(link, up=True, mtu=mtu, alias=alias, port_learning=entry.learn))
         return ""
+
+    def _dress(self, entry: NetnsPort) -> None:
+        defaults = {(bytes(len(gateway)), 0, gateway) for gateway in entry.gateways}
+        self.interiors.setdefault(entry.netns, {})[entry.inside] = InsideLink(
+            mac=entry.mac,
+            mtu=entry.mtu or 1500,
+            up=True,
+            addresses=frozenset(entry.addresses),
+            routes=frozenset({*defaults, *entry.routes}),
+        )
+
+    def inside(self, netns: str) -> Inside:
+        if netns not in self.namespaces:
+            raise OSError(f"network namespace {netns} does not exist")
+        return self.interiors.get(netns, {})
 
     def _remove(self, entry: Entry) -> str:
         self.writes.append(("remove", entry.kind))
@@ -326,6 +345,8 @@ class DummyKernel:
                 self._store(msgspec.structs.replace(self.links[entry.name], alias=""))
         elif link.alias.startswith(ALIAS):
             self.delete_link(entry.name)
+            if isinstance(entry, NetnsPort):
+                self.interiors.get(entry.netns, {}).pop(entry.inside, None)
         return ""
 
     def _add(self, chunk: Chunk, key: bytes, value: Any) -> str:

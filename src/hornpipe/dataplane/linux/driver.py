@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
@@ -10,6 +11,8 @@ from hornpipe.dataplane.driver import EventSink
 from hornpipe.dataplane.linux.bulk import PackedChunks
 from hornpipe.dataplane.linux.device import Devices
 from hornpipe.dataplane.linux.flush import flush_ours
+from hornpipe.dataplane.linux.inside import look_inside
+from hornpipe.dataplane.linux.namespace import Lent
 from hornpipe.dataplane.linux.pair import Pairs
 from hornpipe.dataplane.linux.scan import probe, scan_all, scan_learnt, scan_links
 from hornpipe.dataplane.linux.sock import RouteSocket
@@ -18,6 +21,7 @@ from hornpipe.dataplane.linux.worker import Worker
 from hornpipe.forwarding.audit import Probe
 from hornpipe.forwarding.batch import Batch, Results, Scan
 from hornpipe.forwarding.entry import Entry, NetnsPort
+from hornpipe.forwarding.inside import Inside
 from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.underlay import Way
 from hornpipe.netlink.failure import Failure
@@ -33,6 +37,7 @@ class LinuxDriver:
         self._worker: Worker | None = None
         self._watcher: Watcher | None = None
         self._sock: RouteSocket | None = None
+        self._lent = Lent()
         self._sequence = 1
 
     async def start(self, sink: EventSink) -> None:
@@ -40,7 +45,7 @@ class LinuxDriver:
         self._worker = Worker(loop)
         self._sock = await self._worker.call(RouteSocket)
         self._devices = Devices(self._sock)
-        self._pairs = Pairs(self._devices)
+        self._pairs = Pairs(self._devices, self._lent)
         self._watcher = Watcher(loop, sink)
 
     async def stop(self) -> None:
@@ -105,6 +110,17 @@ class LinuxDriver:
         if self._watcher is not None:
             self._watcher.mute(indexes)
 
+    def lend(self, netns: str, descriptor: int) -> Callable[[], None]:
+        """The copy is used and closed in the kernel thread, in the order of the batches that need it."""
+        worker, _ = self._running()
+        copy = os.dup(descriptor)
+        worker.submit(partial(self._lent.put, netns, copy), _ignore)
+        return lambda: worker.submit(partial(self._lent.drop, netns, copy), _ignore)
+
+    async def look_inside(self, netns: str) -> Inside:
+        worker, _ = self._running()
+        return await worker.call(lambda: look_inside(netns, self._lent))
+
     def submit(self, batch: Batch, done: Callable[[Results], None]) -> None:
         worker, sock = self._running()
         packed = PackedChunks(batch, self._sequence)
@@ -119,6 +135,9 @@ class LinuxDriver:
         for entry in batch.puts:
             self._attempt(entry, self._put, results)
         packed.execute(sock, results)
+        pairs = [entry for entry in batch.removals if isinstance(entry, NetnsPort)]
+        if len(pairs) > 1:
+            self._pairs.remove_together(pairs, results)
         for entry in batch.removals:
             self._attempt(entry, self._remove, results)
         for stray in batch.strays:
@@ -149,6 +168,12 @@ class LinuxDriver:
     def _remove(self, entry: Entry, results: Results) -> None:
         self._devices.remove(entry, results)
         self._pairs.forget(entry.name)
+
+
+def _ignore(_result: None, raised: BaseException | None) -> None:
+    """Bookkeeping has no result; what it raised is a mistake of ours, for the loop to report."""
+    if raised is not None:
+        raise raised
 
 
 def _finish(

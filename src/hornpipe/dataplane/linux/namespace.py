@@ -29,9 +29,34 @@ def path_of(netns: str) -> str:
     return f"/proc/{netns}/ns/net" if netns.isdigit() and not os.path.exists(named) else named
 
 
+class Lent:
+    """Descriptors that others hold of namespaces, by path. Used in the kernel thread alone."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, list[int]] = {}
+
+    def put(self, netns: str, descriptor: int) -> None:
+        self._held.setdefault(netns, []).append(descriptor)
+
+    def drop(self, netns: str, descriptor: int) -> None:
+        held = self._held[netns]
+        held.remove(descriptor)
+        if not held:
+            del self._held[netns]
+        os.close(descriptor)
+
+    def get(self, netns: str) -> int | None:
+        held = self._held.get(netns)
+        return held[-1] if held else None
+
+
 @contextmanager
-def opened(netns: str) -> Iterator[int]:
+def opened(netns: str, lent: Lent) -> Iterator[int]:
     """A descriptor of the namespace."""
+    held = lent.get(netns)
+    if held is not None:
+        yield held
+        return
     try:
         descriptor = os.open(path_of(netns), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

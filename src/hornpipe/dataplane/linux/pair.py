@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 
 from hornpipe.dataplane.linux.device import Conflict, Devices, find_link
-from hornpipe.dataplane.linux.namespace import opened, socket_inside
+from hornpipe.dataplane.linux.namespace import Lent, opened, socket_inside
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
 from hornpipe.forwarding.entry import ALIAS, InterfaceAddress, NetnsPort
 from hornpipe.netlink import address, link, route
+from hornpipe.netlink.failure import Failure
+from hornpipe.netlink.group import LEAVING, change_group, delete_group
+from hornpipe.netlink.inner_route import new_inner_route
 from hornpipe.netlink.link import LinkMessage
 from hornpipe.netlink.number import (
     AF_INET,
@@ -17,6 +21,7 @@ from hornpipe.netlink.number import (
     NLM_F_CREATE,
     NLM_F_REPLACE,
     RTM_DELADDR,
+    RTM_DELLINK,
     RTM_GETROUTE,
     RTM_NEWADDR,
     RTM_NEWLINK,
@@ -25,14 +30,15 @@ from hornpipe.netlink.number import (
 
 
 class Pairs:
-    def __init__(self, devices: Devices) -> None:
+    def __init__(self, devices: Devices, lent: Lent) -> None:
         self._devices = devices
+        self._lent = lent
         self._given: dict[str, frozenset[InterfaceAddress]] = {}
         """Addresses given to each inside interface: what is no longer wanted goes, what others added stays."""
 
     def put(self, entry: NetnsPort, results: Results) -> None:
         self._devices.bridge_of(entry)
-        with opened(entry.netns) as descriptor, socket_inside(entry.netns, descriptor) as inside:
+        with opened(entry.netns, self._lent) as descriptor, socket_inside(entry.netns, descriptor) as inside:
             host = self._devices.link(entry.name)
             inner = find_link(inside, link.by_name(entry.inside))
             if host is not None and not _is_pair(host, inner):
@@ -88,6 +94,26 @@ class Pairs:
             if (gateway, index) not in present:
                 payload = route.new_default_route(gateway, index)
                 inside.request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload)
+        for prefix, length, gateway in entry.routes:
+            payload = new_inner_route(prefix, length, gateway, index)
+            inside.request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload)
+
+    def remove_together(self, entries: Sequence[NetnsPort], results: Results) -> None:
+        """Deleting one pair waits for all processors to pass (17 ms), deleting a group does once. What is refused here
+        is left for who removes one after another."""
+        marked: list[int] = []
+        for entry in entries:
+            found = self._devices.link(entry.name)
+            if found is not None and found.alias.startswith(ALIAS):
+                try:
+                    self._devices.change(change_group(found.index, LEAVING))
+                except Failure:
+                    continue  # it went by itself, as a pair does with its namespace
+                marked.append(found.index)
+        if marked and self._devices.sock.attempt(
+            RTM_DELLINK, 0, delete_group(LEAVING), errno.ENODEV, errno.EBUSY, errno.EOPNOTSUPP
+        ):
+            results.gone += marked
 
     def forget(self, name: str) -> None:
         self._given.pop(name, None)

@@ -1,0 +1,1 @@
+"""Containers by CNI: the server side of the plugin `hornpipe`, and its executable's source."""

@@ -1,0 +1,20 @@
+"""Groups of links (IFLA_GROUP): many are deleted in one request, which waits for the other processors only once."""
+
+from __future__ import annotations
+
+from hornpipe.netlink.link import header
+from hornpipe.netlink.message import u32
+
+IFLA_GROUP = 27
+LEAVING = 0x48500001
+"""Links of ours that are being deleted; a number nobody else is likely to use."""
+
+
+def change_group(index: int, group: int) -> bytes:
+    """Payload of RTM_NEWLINK."""
+    return header(index) + u32(IFLA_GROUP, group)
+
+
+def delete_group(group: int) -> bytes:
+    """Payload of RTM_DELLINK: all links of the group in this namespace."""
+    return header() + u32(IFLA_GROUP, group)
