@@ -47,6 +47,7 @@ def test_every_key_of_the_schema_is_in_it() -> None:
         schema.Underlay,
         schema.Mobility,
         schema.Api,
+        schema.Cni,
         schema.Dataplane,
         schema.Recorder,
         schema.Log,

@@ -146,6 +146,16 @@ class Api(Section, frozen=True, kw_only=True):
     """BaGPipe's REST API; true: on 127.0.0.1:8082. Its clients know no token, so on loopback none is asked for."""
 
 
+class Cni(Section, frozen=True, kw_only=True):
+    enabled: bool = True
+    """Serve the CNI plugin that `hornpipe cni install` puts where container runtimes look for it."""
+    socket: Annotated[str, Meta(examples=["/run/hornpipe/cni.sock"])] | None = None
+    """Default: cni.sock in the runtime directory; for root alone."""
+    block_store: Annotated[str, Meta(examples=["/mnt/shared/hornpipe"])] = "auto"
+    """Where hosts claim their blocks of address pools: `kubernetes`, `host` (this one alone) or a shared directory;
+    auto: Kubernetes if the daemon runs in it, else host."""
+
+
 class Dataplane(Section, frozen=True, kw_only=True):
     driver: Literal["linux", "dummy"] = "linux"
 
@@ -171,6 +181,7 @@ class Config(Section, frozen=True, kw_only=True):
     underlay: Underlay = Underlay()
     mobility: Mobility = Mobility()
     api: Api = Api()
+    cni: Cni = Cni()
     dataplane: Dataplane = Dataplane()
     recorder: Recorder = Recorder()
     log: Log = Log()

@@ -25,6 +25,7 @@ from hornpipe.api.context import Context
 from hornpipe.daemon import config as configuration
 from hornpipe.daemon import recorder, schema, settings
 from hornpipe.daemon.configerror import ConfigError
+from hornpipe.daemon.containers import Containers
 from hornpipe.daemon.intent import IntentFile, IntentKeeper
 from hornpipe.daemon.lag import LoopLag
 from hornpipe.daemon.log import EngineEvents, Log
@@ -42,7 +43,7 @@ from hornpipe.vpn.spec import Refused
 INTENT_DELAY = 0.05
 """Seconds; changes nobody waits for (mobility sequences, say) are written together."""
 INTENT_RETRY = 1.0
-NEEDS_RESTART = ("dataplane", "recorder")
+NEEDS_RESTART = ("cni", "dataplane", "recorder")
 """Sections a reload cannot apply."""
 
 
@@ -92,9 +93,8 @@ class Daemon:
         )
         self._pump = Pump(self._engine, self._loop)
         self._speaker = Speaker(self._engine, self._loop, self._settings, self._pump.wake)
-        self._dataplane = Dataplane(
-            self._engine, _driver(self._config.dataplane.driver), self._loop.time, self._pump.wake
-        )
+        driver = _driver(self._config.dataplane.driver)
+        self._dataplane = Dataplane(self._engine, driver, self._loop.time, self._pump.wake)
         self._pump.flush = self._speaker.pump
         self._pump.program = self._dataplane.pump
         self._pump.progressed = self._progressed
@@ -110,6 +110,11 @@ class Daemon:
             config=_without_secrets(self._config),
         )
         self._sites = Sites(self._context, self._runtime.socket, self._path)
+        self._containers: Containers | None = None
+        if self._config.cni.enabled:
+            self._containers = Containers(
+                self._engine, self._context, driver, self._runtime.path, self._config.cni, self._path
+            )
         self._events = EngineEvents(self._log.logger, self._engine.events)
         self._lag = LoopLag(self._loop, registry, self._notify.watchdog, self._notify.watchdog_interval)
 
@@ -133,6 +138,8 @@ class Daemon:
         self._pump.turn()
         await self._listen(self._speaker.start())
         self._pump.turn()
+        if self._containers is not None:
+            await self._containers.start()
         self._lag.start()
         gc.collect()
         gc.freeze()  # what is here now stays: no collection needs to look at it again
@@ -151,6 +158,8 @@ class Daemon:
     async def _stop(self) -> None:
         self._notify.stopping()
         self._lag.stop()
+        if self._containers is not None:
+            await self._containers.stop()
         await self._sites.stop()
         self._engine.stop(self._loop.time())
         self._pump.turn()

@@ -282,6 +282,12 @@ class Engine:
         chosen = self.edge.instance(instance) if instance is not None else None
         return views.entry_rows(self.forwarding, kind, chosen.key if chosen is not None else instance, status, skip)
 
+    def holder(self, instance: str, address: str) -> str | None:
+        """Who announces an address in an instance by BGP: the next hop. None: nobody but perhaps this host."""
+        chosen = self.edge.instance(instance)
+        found = chosen.imported.neighbour(bytes(Address.parse(address))) if isinstance(chosen, Instance) else None
+        return str(Address(found[1].vtep)) if found is not None and not found[1].local else None
+
     def status(self) -> StatusRow:
         return status_row(
             self.version, self.settings, self.started, self.gates, self._peers, self.rib, self.edge, self.forwarding
