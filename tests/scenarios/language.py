@@ -17,17 +17,20 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterator
 
+from hornpipe.bgp import refresh
 from hornpipe.bgp.attr import extended
 from hornpipe.bgp.attr.block import build
 from hornpipe.bgp.attr.pmsi import Pmsi
 from hornpipe.bgp.family import EVPN, RTC
 from hornpipe.bgp.nlri.evpn import mac_ip_key, mac_ip_payload, multicast_key
+from hornpipe.bgp.notification import ADMINISTRATIVE_SHUTDOWN, CEASE, HARD_RESET, Notification
+from hornpipe.bgp.session.config import PrefixLimit
 from hornpipe.engine.settings import ClientRange, Reflector
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.net.rt import RouteTarget
-from hornpipe.sim.fleet import Fleet, settings_of
+from hornpipe.sim.fleet import LOCAL_AS, Fleet, settings_of
 from hornpipe.sim.host import Host
 from hornpipe.sim.injector import Injector
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, Refused, SourceSpec
@@ -165,12 +168,14 @@ def options(words: list[str]) -> dict[str, list[str]]:
 
 
 def host(scenario: Scenario, words: list[str]) -> None:
-    """host NAME ADDRESS [peers NAME,NAME] [vtep ADDRESS] [stale SECONDS]"""
+    """host NAME ADDRESS [peers NAME,NAME] [vtep ADDRESS] [stale SECONDS] [long-lived SECONDS] [peer-as N]
+    [limit ROUTES] [idle SECONDS]: maximum-prefix, and how long a peer is in IDLE for it"""
     name, address, more = words[0], words[1], options(words[2:])
     peers = tuple(scenario.addresses[peer] for peer in more.get("peers", []))
     settings = settings_of(
         address,
         peers,
+        peering=_peering(more),
         vtep=more.get("vtep", [address])[0],
         stale_time=float(more.get("stale", ["120"])[0]),
         sync_time=float(more.get("sync", ["120"])[0]),
@@ -179,11 +184,33 @@ def host(scenario: Scenario, words: list[str]) -> None:
     _add(scenario, name, Host(settings, len(scenario.hosts)))
 
 
+def _limits(more: dict[str, list[str]]) -> tuple[PrefixLimit, ...]:
+    if "limit" not in more:
+        return ()
+    return (PrefixLimit(maximum=int(more["limit"][0]), restart=float(more.get("idle", ["60"])[0])),)
+
+
+def _peering(more: dict[str, list[str]]) -> dict[str, object]:
+    """What concerns all sessions of a host."""
+    return {
+        "prefix_limits": _limits(more),
+        "long_lived_time": int(more.get("long-lived", ["0"])[0]),
+        "peer_as": int(more.get("peer-as", [str(LOCAL_AS)])[0]),
+    }
+
+
 def reflector(scenario: Scenario, words: list[str]) -> None:
-    """reflector NAME ADDRESS [limit N]"""
-    limit = int(options(words[2:]).get("limit", ["100"])[0])
-    clients = (ClientRange(prefix="10.0.0.0/8", limit=limit),)
-    _add(scenario, words[0], Host(settings_of(words[1], reflector=Reflector(clients=clients)), len(scenario.hosts)))
+    """reflector NAME ADDRESS [clients N] [limit ROUTES] [idle SECONDS] [long-lived SECONDS] [peers NAME,NAME]"""
+    more = options(words[2:])
+    ranges = ClientRange(
+        prefix="10.0.0.0/8",
+        limit=int(more.get("clients", ["100"])[0]),
+        long_lived_time=int(more.get("long-lived", ["0"])[0]),
+        prefix_limits=_limits(more),
+    )
+    peers = tuple(scenario.addresses.get(peer, peer) for peer in more.get("peers", []))
+    settings = settings_of(words[1], peers, Reflector(clients=(ranges,)), _peering(more))
+    _add(scenario, words[0], Host(settings, len(scenario.hosts)))
 
 
 def _add(scenario: Scenario, name: str, made: Host) -> None:
@@ -193,10 +220,23 @@ def _add(scenario: Scenario, name: str, made: Host) -> None:
 
 
 def speaker(scenario: Scenario, words: list[str]) -> None:
-    """speaker NAME ADDRESS to HOST: announces what the scenario says, as another vendor's PE would."""
+    """speaker NAME ADDRESS to HOST [rtc] [as N] [id ADDRESS] [long-lived SECONDS] [restart SECONDS] [expects AS]:
+    announces what the scenario says, as another vendor's PE would."""
     families = (EVPN, RTC) if "rtc" in words else (EVPN,)
+    more = options([word for word in words[4:] if word != "rtc"])
     scenario.addresses[words[0]] = words[1]
-    scenario.speakers[words[0]] = scenario.fleet.inject(words[1], scenario.addresses[words[3]], families)
+    local_as = int(more.get("as", [str(LOCAL_AS)])[0])
+    scenario.speakers[words[0]] = scenario.fleet.inject(
+        words[1],
+        scenario.addresses[words[3]],
+        families,
+        local_as=local_as,
+        peer_as=int(more.get("expects", [str(LOCAL_AS)])[0]),
+        router_id=more.get("id", [words[1]])[0],
+        long_lived_time=int(more.get("long-lived", ["0"])[0]),
+        graceful_restart_time=int(more.get("restart", ["120"])[0]),
+        forwarding_preserved=True,
+    )
 
 
 def instance(scenario: Scenario, words: list[str]) -> None:
@@ -290,6 +330,8 @@ HOST_COMMANDS: dict[str, Callable[[Scenario, Host, list[str]], None]] = {
     "define": define,
     "refuses": refuses,
     "detach": lambda scenario, made, words: made.detach(scenario.fleet.now, words[0]),
+    "drain": lambda scenario, made, words: made.running.drain(True, scenario.fleet.now),
+    "undrain": lambda scenario, made, words: made.running.drain(False, scenario.fleet.now),
     "forget": lambda scenario, made, words: made.running.delete_source(words[0], scenario.fleet.now),
     "kill": lambda scenario, made, words: scenario.fleet.kill(made),
     "stop": lambda scenario, made, words: scenario.fleet.stop(made),
@@ -352,8 +394,29 @@ def leave(scenario: Scenario, made: Injector, words: list[str]) -> None:
     scenario.fleet.remove(made)
 
 
+def hears(made: Injector, routes: int) -> None:
+    """hears N: so many routes were announced to it in this session, repetitions counted."""
+    if made.announcements != routes:
+        raise Failed(f"heard {made.announcements} announcements")
+
+
+def notify(scenario: Scenario, made: Injector, words: list[str]) -> None:
+    """notify hold | shutdown | hard: ends the session with a NOTIFICATION; it comes back by itself."""
+    if words[0] == "hard":
+        message = Notification(CEASE, HARD_RESET, bytes((CEASE, ADMINISTRATIVE_SHUTDOWN)))
+    else:
+        message = Notification(4) if words[0] == "hold" else Notification.shutdown("maintenance")
+    made.session.stop(scenario.fleet.now, message)
+    made.settle(scenario.fleet.now)
+
+
 SPEAKER_COMMANDS: dict[str, Callable[[Scenario, Injector, list[str]], None]] = {
     "announce": announce,
     "withdraw": withdraw,
     "leave": leave,
+    "notify": notify,
+    "refresh": lambda scenario, made, words: made.say([refresh.encode(EVPN)] * int(words[0])),
+    "hears": lambda scenario, made, words: hears(made, int(words[0])),
+    "start": lambda scenario, made, words: made.restart(scenario.fleet.now),
+    "silent": lambda scenario, made, words: setattr(made, "sends_end", False),
 }

@@ -150,7 +150,7 @@ async def test_a_shutdown_reaches_the_peer_with_its_text(pair: list[Daemon]) -> 
     left.session.stop(left.loop.time(), Notification.shutdown("maintenance"))
     left.speaker.pump(left.loop.time())
     await until(lambda: right.engine.downs)
-    assert right.session.reason.endswith("Cease/Hard Reset (6/9): maintenance")
+    assert right.session.reason.endswith("(6/9) of Cease/Administrative Shutdown (6/2): maintenance")
     assert not right.engine.downs[0].graceful
     left.session.start(left.loop.time())
     await until(lambda: both_up(pair))

@@ -139,7 +139,8 @@ def _write_next_hop(capabilities: Capabilities, _: int) -> list[bytes]:
         (family >> 8).to_bytes(2, "big") + bytes((0, family & 0xFF)) + afi.to_bytes(2, "big")
         for family, afi in capabilities.extended_next_hop
     ]
-    return [b"".join(parts)] if parts else []
+    # A value has at most 255 bytes; RFC 5492 section 4 allows the same capability again with another value.
+    return [b"".join(parts[at : at + 42]) for at in range(0, len(parts), 42)]
 
 
 def _read_restart(value: bytes, fields: dict[str, Any]) -> None:

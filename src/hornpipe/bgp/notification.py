@@ -22,6 +22,7 @@ CEASE: Final = 6
 REFRESH_ERROR: Final = 7
 SEND_HOLD_TIMER_EXPIRED: Final = 8
 
+MAXIMUM_PREFIXES: Final = 1
 ADMINISTRATIVE_SHUTDOWN: Final = 2
 PEER_DECONFIGURED: Final = 3
 ADMINISTRATIVE_RESET: Final = 4
@@ -130,7 +131,8 @@ class Notification(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         text = self.message
-        return name(self.code, self.subcode) + (f": {text}" if text else "")
+        inside = f" of {name(self.data[0], self.data[1])}" if self.is_hard_reset and len(self.data) >= 2 else ""
+        return name(self.code, self.subcode) + inside + (f": {text}" if text else "")
 
 
 def decode(body: bytes) -> Notification:

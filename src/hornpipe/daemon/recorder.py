@@ -47,6 +47,7 @@ INPUTS = (
     "run",
     "stop",
     "restore",
+    "drain",
     "clear_duplicate",
     "reset_peer",
 )

@@ -313,7 +313,7 @@ class Peers:
             self._reap(neighbour)
 
     def _reap(self, neighbour: Neighbour) -> None:
-        """A dynamic neighbour of which nothing is left; one that passed a limit is remembered until it may come back."""
+        """A dynamic neighbour of which nothing is left; one that passed a limit is remembered until it may return."""
         known = self.by_address.get(neighbour.name) is neighbour
         if not known or neighbour.clients is None or neighbour.connections:
             self._leaving.pop(neighbour, None)

@@ -46,6 +46,7 @@ def admit(source: Source, family: int, next_hop: bytes, raw: bytes, identity: Id
         block.rejected = loop(attributes, identity)
     es_imports = [community for community in attributes.ext_communities if community[:2] == ES_IMPORT]
     block.targets = (*attributes.route_targets, *es_imports)
+    block.says = (block.next_hop, tuple(attributes.ext_communities), attributes.pmsi)
     block.scope = scope_of(attributes.communities)
     if source.local and block.next_hop == SELF:
         block.scope |= OWN_NEXT_HOP

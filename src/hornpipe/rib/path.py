@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hornpipe.bgp.attr.attributes import Attributes
+from hornpipe.bgp.attr.pmsi import Pmsi
 
 if TYPE_CHECKING:
     from hornpipe.rib.audience import Audience
@@ -35,6 +36,7 @@ class Block:
         "predecessor",
         "raw",
         "rejected",
+        "says",
         "scope",
         "sort_key",
         "source",
@@ -59,6 +61,8 @@ class Block:
         """How far well-known communities let it go, see `export.scope_of`."""
         self.neighbour_as = 0
         self.sort_key: SortKey = ()
+        self.says: tuple[bytes, tuple[bytes, ...], Pmsi | None] = (b"", (), None)
+        """All that forwarding of a MAC depends on: next hop, extended communities, PMSI tunnel."""
         self.stale = False
         """Kept from a session that is over (RFC 4724)."""
         self.paths: dict[bytes, Path] = {}

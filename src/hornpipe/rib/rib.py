@@ -249,7 +249,7 @@ class Rib:
             self.tables[family].forget(self.local, [key])
 
     def drain(self, draining: bool) -> None:
-        """Our own routes are about to go (RFC 8326 section 4.1): all peers hear them again with that mark or without."""
+        """Our own routes are about to go (RFC 8326 section 4.1): all peers hear them again, marked or not any more."""
         if self.identity.draining == draining:
             return
         self.identity.draining = draining

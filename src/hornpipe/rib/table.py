@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from hornpipe.bgp.family import EVPN
+from hornpipe.bgp.nlri.evpn import MAC_IP, MULTICAST
 from hornpipe.bgp.nlri.table import FamilySpec
 from hornpipe.rib.audience import Audience
 from hornpipe.rib.best import equal, rank
@@ -185,6 +187,9 @@ class Table:
 
     def changed(self, key: bytes, old: Path | None, new: Path | None) -> None:
         """The best path of `key` is not `old` any more, it is `new`."""
+        if old is not None and new is not None and self._forwards_alike(key, old, new):
+            self._tell(key, old, new)
+            return
         if old is not None:
             audience = self.audience(old.block)
             for importer in audience.importers:
@@ -202,6 +207,22 @@ class Table:
             for outlet in audience.outlets:
                 if key not in outlet.dirty:
                     outlet.dirty[key] = None
+                    self.ready_peers.add(outlet.peer)
+
+    def _forwards_alike(self, key: bytes, old: Path, new: Path) -> bool:
+        """Of a MAC or a flood list: whether only peers care which of the two paths it is. So that a reflector that goes
+        and comes, or a host that drains, has nothing written to the kernel again."""
+        if self.family != EVPN or not MAC_IP <= key[0] <= MULTICAST:
+            return False
+        if old.payload != new.payload or old.block.says != new.block.says:
+            return False
+        return old.source.local == new.source.local
+
+    def _tell(self, key: bytes, old: Path, new: Path) -> None:
+        for path, sent in ((old, old), (new, None)):
+            for outlet in self.audience(path.block).outlets:
+                if key not in outlet.dirty:
+                    outlet.dirty[key] = sent
                     self.ready_peers.add(outlet.peer)
 
     def _appeared(self, block: Block, keys: list[bytes]) -> None:

@@ -59,7 +59,8 @@ class Fleet:
 
     def inject(self, address: str, target: str, families: tuple[int, ...] = (EVPN,), **more: object) -> Injector:
         """A scripted speaker at an address, with a session to `target`."""
-        config = peer_of(target, address, families=families, **more)  # type: ignore[arg-type]
+        fields: dict[str, object] = {"router_id": address, "families": families, **more}
+        config = peer_of(target, **fields)  # type: ignore[arg-type]
         injector = Injector(config, self.now)
         self.injectors[address] = self.network.endpoints[address] = injector
         return injector
@@ -122,15 +123,19 @@ def peer_of(address: str, router_id: str = "", *, local_as: int = LOCAL_AS, **mo
 
 
 def settings_of(
-    address: str, peers: tuple[str, ...] = (), reflector: Reflector | None = None, **more: object
+    address: str,
+    peers: tuple[str, ...] = (),
+    reflector: Reflector | None = None,
+    peering: dict[str, object] | None = None,
+    **more: object,
 ) -> Settings:
-    """An engine at `address` in AS 64512, with internal sessions to `peers`."""
+    """An engine at `address` in AS 64512, with internal sessions to `peers` (`peering`: more of their `PeerConfig`)."""
     fields: dict[str, object] = {"listen": reflector is not None, **more}
     return Settings(
         local_as=LOCAL_AS,
         router_id=address,
         local_address=address,
-        peers=tuple(peer_of(peer, address) for peer in peers),
+        peers=tuple(peer_of(peer, address, **(peering or {})) for peer in peers),  # type: ignore[arg-type]
         reflector=reflector,
         **fields,  # type: ignore[arg-type]
     )

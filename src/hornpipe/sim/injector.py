@@ -29,6 +29,8 @@ class Injector:
         """(family, key) -> (payload, attributes), of the present session."""
         self.ends: set[int] = set()
         """Families whose End-of-RIB was heard."""
+        self.announcements = 0
+        """Routes heard in the present session, repetitions counted."""
         self.sends_end = True
         self.established = False
         self.downs: list[str] = []
@@ -67,6 +69,15 @@ class Injector:
             self.session.send(b"".join(messages), self._now)
             self._settle()
 
+    def settle(self, now: float) -> None:
+        """After its session was told something directly."""
+        self._now = now
+        self._settle()
+
+    def restart(self, now: float) -> None:
+        self.session.start(now)
+        self.settle(now)
+
     # ---- what it hears
 
     def _update(self, body: bytes) -> None:
@@ -81,12 +92,14 @@ class Injector:
             internal = self.config.internal
             attributes = decode(update.attributes, update.next_hop, internal=internal, as4=True, family=family)
             for key, payload in FAMILIES[family].split(update.reach, []):
+                self.announcements += 1
                 self.heard[(family, key)] = (payload, attributes)
 
     def _settle(self) -> None:
         while (event := self.session.next_event()) is not None:
             if isinstance(event, Established):
                 self.established = True
+                self.announcements = 0
                 self.heard.clear()
                 self.ends.clear()
                 for family in event.negotiated.families:

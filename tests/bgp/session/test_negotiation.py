@@ -93,7 +93,9 @@ def test_an_unnumbered_peer_needs_extended_next_hops() -> None:
     assert both(ours, **peer).extended_next_hop == (IPV4_UNICAST,)
 
 
-@pytest.mark.parametrize(("peer_as", "theirs", "fits"), [(EXTERNAL, 65001, True), (EXTERNAL, 64512, False), (0, 1, True)])
+@pytest.mark.parametrize(
+    ("peer_as", "theirs", "fits"), [(EXTERNAL, 65001, True), (EXTERNAL, 64512, False), (0, 1, True)]
+)
 def test_any_as_and_any_but_ours(peer_as: int, theirs: int, fits: bool) -> None:
     if fits:
         assert not both({"peer_as": peer_as}, my_as=theirs).internal

@@ -80,6 +80,8 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sets True: the forwarding its routes stand for is not its own and outlives it. After the first establishment it is
     always true: this process never takes forwarding down because a session went."""
     prefix_limits: tuple[PrefixLimit, ...] = ()
+    attribute_limit: int = 65535
+    """Longest attribute block in bytes; routes with a longer one are not accepted."""
     dynamic: bool = False
     """Made for a connection that came in; goes with it."""
     description: str = ""

@@ -38,7 +38,9 @@ GENTLE_CEASES = frozenset(
     )
 )
 """Ceases that say nothing against trying again at once."""
-HARD_CEASES = frozenset((1, notification.ADMINISTRATIVE_SHUTDOWN, notification.PEER_DECONFIGURED))
+HARD_CEASES = frozenset(
+    (notification.MAXIMUM_PREFIXES, notification.ADMINISTRATIVE_SHUTDOWN, notification.PEER_DECONFIGURED)
+)
 """Ceases of ours after which the peer must not keep our paths; with the N bit they go as a hard reset (RFC 8538)."""
 
 UNEXPECTED = {State.OPENSENT: 1, State.OPENCONFIRM: 2, State.ESTABLISHED: 3}

@@ -61,7 +61,7 @@ class Negotiated(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def graceful(self) -> bool:
         """Whether the end of TCP alone is a graceful restart of the peer."""
-        return self.graceful_restart is not None and bool(self.graceful_restart.families)
+        return self.graceful_restart is not None and bool(self.graceful_restart.families or self.long_lived)
 
 
 def offer(config: PeerConfig, *, established_before: bool) -> Open:
