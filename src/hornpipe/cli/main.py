@@ -35,6 +35,7 @@ COMMANDS: dict[str, Entry] = {
     "events": Entry("verbs:object_group", "what happened lately: show"),
     "monitor": Entry("monitor:monitor_command", "events as they happen"),
     "config": Entry("config:config_group", "check a configuration, import one of BaGPipe"),
+    "cni": Entry("cni:cni_group", "containers: install, uninstall the CNI plugin"),
     "demo": Entry("programs:demo_command", "three hosts in namespaces on this machine"),
     "rr": Entry("programs:rr_command", "run a route reflector"),
     "replay": Entry("programs:replay_command", "run a record through an engine, show the tables"),

@@ -145,4 +145,4 @@ def unanswered(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    posix._exit(main())  # nothing is buffered, and taking the interpreter apart takes a millisecond
