@@ -7,13 +7,16 @@ A driver executes a batch in this order: `puts`; the adds of all chunks, but `ne
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hornpipe.forwarding.bulk import TableState
 from hornpipe.forwarding.entry import Entry, EntryKey, InterfaceAddress
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.nexthop import Nexthop
 from hornpipe.forwarding.table import BulkKind
+
+if TYPE_CHECKING:
+    from hornpipe.forwarding.nexthops import NexthopState
 
 
 class Chunk:
@@ -27,7 +30,7 @@ class Chunk:
     the packet goes to the device (a VRF: to be looked up there) or by way of the gateway on it. `deletes`: label -> 0.
     """
 
-    __slots__ = ("adds", "deletes", "evict", "index", "state")
+    __slots__ = ("adds", "before", "deletes", "evict", "index", "state")
 
     def __init__(self, state: TableState, index: int) -> None:
         self.state = state
@@ -39,6 +42,9 @@ class Chunk:
         """key -> ifindex of the port (``local``) or 0."""
         self.evict: dict[bytes, int] = {}
         """MAC -> port: permanent bridge entries that somebody put in the place of ours; they go before the adds."""
+
+        self.before: dict[bytes, NexthopState] = {}
+        """``route``: what a changed or deleted key was written with before; the driver has no use for it."""
 
     @property
     def kind(self) -> BulkKind:

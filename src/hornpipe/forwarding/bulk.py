@@ -6,9 +6,12 @@ Values are asked for when a batch is made, never stored.
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hornpipe.forwarding.table import BulkKind, BulkTable
+
+if TYPE_CHECKING:
+    from hornpipe.forwarding.nexthops import NexthopState
 
 
 class TableState:
@@ -16,6 +19,7 @@ class TableState:
 
     __slots__ = (
         "active",
+        "awaiting",
         "by_port",
         "deletes",
         "device",
@@ -23,6 +27,7 @@ class TableState:
         "dropped",
         "errors",
         "held",
+        "index",
         "instance",
         "kind",
         "ready",
@@ -30,6 +35,7 @@ class TableState:
         "scanned",
         "table",
         "waiting",
+        "ways",
     )
 
     def __init__(self, table: BulkTable, active: dict[TableState, None]) -> None:
@@ -46,14 +52,20 @@ class TableState:
         """Found in the kernel at start and not looked at yet: what matches is not written again."""
         self.ready: tuple[int, ...] | None = None
         """What identifies the device as it must be (ifindex, master); when it changes, all is written again."""
+        self.index = 0
+        """`Chunk.index`, as last known."""
         self.reason = ""
         """Why the table cannot be written now."""
         self.held: dict[bytes, str] = {}
-        """``local`` only: the port each key was written on."""
+        """``local`` and ``mpls``: the port each key was written on."""
         self.waiting: dict[bytes, tuple[str, str]] = {}
-        """``local`` only: keys whose port is not there yet: which port, and why."""
+        """Keys that cannot be written yet: for which port (empty: none), and why."""
         self.by_port: dict[str, set[bytes]] = {}
-        """``local`` only: keys by the port that they are or should be on."""
+        """``local`` and ``mpls``: keys by the port that they are or should be on."""
+        self.ways: dict[bytes, NexthopState] = {}
+        """``route``: the nexthop each key was written with."""
+        self.awaiting: dict[bytes, NexthopState] = {}
+        """``route``: keys whose nexthop cannot be written yet."""
         self.dropped = False
 
     def touch(self, key: bytes) -> None:
@@ -99,10 +111,11 @@ class TableState:
                 continue
             if deletes:
                 deletes.pop(key, None)
-            if scanned:
+            if scanned and self.kind != "route":
                 found = scanned.pop(key, None)
-                if found is not None and self.kind == "local":
-                    self.hold(key, found)  # also if it is to move: it may have to be deleted there
+                if found is not None and self.kind in ("local", "mpls"):
+                    # Also if it is to move: it may have to be deleted there.
+                    self.hold(key, found if self.kind == "local" else found[0])
                 if found is not None and found == value:
                     self.errors.pop(key, None)
                     continue
@@ -110,19 +123,19 @@ class TableState:
         return adds, len(keys)
 
     def hold(self, key: bytes, port: str) -> None:
-        """``local``: the key is written on this port."""
+        """``local`` and ``mpls``: the key is written on this port."""
         self.release(key)
         self.held[key] = port
         self.by_port.setdefault(port, set()).add(key)
 
     def wait(self, key: bytes, port: str, reason: str) -> None:
-        """``local``: the key is to be on a port that is not ready; until then it stays where it is held."""
+        """The key is to be on a port that is not ready; until then it stays where it is held."""
         self._stop_waiting(key)
         self.waiting[key] = (port, reason)
         self.by_port.setdefault(port, set()).add(key)
 
     def release(self, key: bytes) -> str:
-        """``local``: forgets the key; returns the port that it was on."""
+        """``local`` and ``mpls``: forgets the key; returns the port that it was on."""
         self._stop_waiting(key)
         port = self.held.pop(key, "")
         self._leave(port, key)
@@ -141,7 +154,12 @@ class TableState:
                 del self.by_port[port]
 
     def is_pending(self, key: bytes) -> bool:
-        return key in self.dirty or key in self.deletes or key in self.waiting
+        return key in self.dirty or key in self.deletes or key in self.waiting or key in self.awaiting
+
+    def waits_for(self, key: bytes) -> str:
+        """Why the key cannot be written yet, if that is known."""
+        way = self.awaiting.get(key)
+        return way.reason if way is not None else self.waiting.get(key, ("", ""))[1]
 
     def settle(self) -> None:
         """Leaves the set of active tables if nothing is left to do."""

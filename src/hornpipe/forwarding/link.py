@@ -44,11 +44,13 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 class Links:
     """Links by index and by name, and the addresses on them."""
 
-    __slots__ = ("addresses", "by_index", "by_name", "mpls_input")
+    __slots__ = ("addresses", "by_index", "by_name", "mpls_input", "vrfs")
 
     def __init__(self) -> None:
         self.by_index: dict[int, Link] = {}
         self.by_name: dict[str, Link] = {}
+        self.vrfs: dict[int, int] = {}
+        """Routing table -> ifindex of its VRF."""
         self.addresses: dict[int, set[InterfaceAddress]] = {}
         self.mpls_input: set[int] = set()
         """Indexes of links that take labelled packets (``net.mpls.conf.NAME.input``)."""
@@ -58,12 +60,16 @@ class Links:
         old = self.by_index.get(link.index)
         if old is not None and old.name != link.name and self.by_name.get(old.name) is old:
             del self.by_name[old.name]
+        if link.table:
+            self.vrfs[link.table] = link.index
         self.by_index[link.index] = link
         self.by_name[link.name] = link
         return old
 
     def drop(self, index: int) -> Link | None:
         old = self.by_index.pop(index, None)
+        if old is not None and self.vrfs.get(old.table) == index:
+            del self.vrfs[old.table]
         self.addresses.pop(index, None)
         self.mpls_input.discard(index)
         if old is not None and self.by_name.get(old.name) is old:

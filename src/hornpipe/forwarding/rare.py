@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hornpipe.forwarding.batch import Batch, Results
 from hornpipe.forwarding.entry import (
@@ -115,15 +115,17 @@ class RareEntries:
     def has_work(self) -> bool:
         return bool(self.todo or self.removals or self._retired)
 
-    def take(self, batch: Batch, now: float) -> None:
-        self._take_puts(batch, now)
-        batch.removals = sorted((*self._retired, *self.removals.values()), key=lambda entry: -entry.rank)
+    def take_removals(self, batch: Batch, is_needed: Callable[[Entry], bool] | None) -> None:
+        """What `is_needed` stays until a later batch."""
+        later = {key: entry for key, entry in self.removals.items() if is_needed is not None and is_needed(entry)}
+        going = [entry for key, entry in self.removals.items() if key not in later]
+        batch.removals = sorted((*self._retired, *going), key=lambda entry: -entry.rank)
         self._retired.clear()
-        self.removals.clear()
+        self.removals = later
         for entry in (*batch.puts, *batch.removals):
             self._in_batch[entry.key] = batch.number
 
-    def _take_puts(self, batch: Batch, now: float) -> None:
+    def take_puts(self, batch: Batch, now: float) -> None:
         coming: set[str] = set()
         entries = [self.wanted[key] for key in self.todo if key in self.wanted]
         self.todo.clear()

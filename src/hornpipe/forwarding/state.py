@@ -112,7 +112,9 @@ class Forwarding:
 
     @property
     def has_work(self) -> bool:
-        return self.adopted and bool(self.rare.has_work or self._strays or self._to_learn or self.bulk.active)
+        return self.adopted and bool(
+            self.rare.has_work or self._strays or self._to_learn or self.bulk.active or self.bulk.nexthops.has_work
+        )
 
     def take(self, budget: int, now: float) -> Batch | None:
         """The next batch, about `budget` bulk entries; None: nothing can be done now, or `more`, call again."""
@@ -121,18 +123,28 @@ class Forwarding:
             return None
         self._number += 1
         batch = Batch(self._number)
-        self.rare.take(batch, now)
+        self.rare.take_puts(batch, now)
         batch.strays, self._strays = self._strays, []
         batch.learn, self._to_learn = list(self._to_learn), {}
-        self.bulk.set_aside(entry.name for entry in batch.removals if self._takes_all(entry))
         seen_all = self.bulk.take_adds(batch, budget)
+        self.rare.take_removals(batch, self._is_needed if self._is_building(batch, seen_all) else None)
+        self.bulk.set_aside(entry.name for entry in batch.removals if self._takes_all(entry))
         if batch.adds < budget:  # keys looked at and not wanted were no work for the kernel yet
             self.bulk.take_deletes(batch, budget - batch.adds)
+        if not batch.chunks and not self._flying and not self.bulk.has_route_work:
+            self.bulk.nexthops.take_deletes(batch)
         if batch.is_empty:
             self.more = not seen_all
             return None
         self._flying.append(batch)
         return batch
+
+    def _is_building(self, batch: Batch, seen_all: bool) -> bool:
+        """What routes are to use from now on may not be there yet."""
+        return not seen_all or any(one.puts for one in (batch, *self._flying))
+
+    def _is_needed(self, entry: Entry) -> bool:
+        return self.bulk.nexthops.is_used_on(entry.name)
 
     @staticmethod
     def _takes_all(entry: Entry) -> bool:
@@ -148,6 +160,8 @@ class Forwarding:
             self.link_event(link)
         for index, address, present in results.addresses:
             self.address_event(index, address, present)
+        for index, on in results.mpls_input:
+            self.witness.mpls_input(index, on)
         if self.bulk.report(batch, results):
             self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
         self.learn(results.learnt)
@@ -169,7 +183,8 @@ class Forwarding:
             self.links.addresses.setdefault(index, set()).add(address)
         for bridge, port, mac in scan.permanent:
             self._note_occupied(bridge, port, mac, True)
-        self.bulk.start(scan.tables)
+        self.links.mpls_input.update(scan.mpls_input)
+        self.bulk.start(scan)
         for key in self.rare.wanted:
             self.rare.todo[key] = None
         self.adopted = True
@@ -260,6 +275,7 @@ class Forwarding:
             self.links.addresses.setdefault(index, set()).add(address)
         for key in self.rare.wanted:
             self.rare.todo[key] = None
+        self.bulk.nexthops.doubt_all()
         for state in self.bulk.states.values():
             state.touch_all()
 
@@ -372,7 +388,7 @@ class Forwarding:
         if state.ready is None:
             return "pending", state.reason
         if state.is_pending(key) or self._is_flying(state, key):
-            return "pending", state.waiting.get(key, ("", ""))[1]
+            return "pending", state.waits_for(key)
         if key in state.errors:
             return "error", state.errors[key]
         return "done", ""

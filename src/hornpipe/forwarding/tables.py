@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from hornpipe.forwarding.batch import Batch, Chunk, Results
+from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan
 from hornpipe.forwarding.bulk import Leftovers, TableState
 from hornpipe.forwarding.link import Links
-from hornpipe.forwarding.table import BulkKind, BulkTable
+from hornpipe.forwarding.nexthops import Nexthops
+from hornpipe.forwarding.ready import readiness
+from hornpipe.forwarding.routes import Routes
+from hornpipe.forwarding.table import MAIN_TABLE, BulkKind, BulkTable
 
-KINDS: tuple[BulkKind, ...] = ("local", "flood", "fdb", "neigh")
+KINDS: tuple[BulkKind, ...] = ("local", "flood", "fdb", "neigh", "route", "mpls")
+"""In the order in which they are written: who is used comes before its users. Deletes go the other way."""
 
 
 class Tables:
@@ -20,38 +24,48 @@ class Tables:
         self.active: dict[TableState, None] = {}
         self.scanned: dict[tuple[BulkKind, str], dict[bytes, Any]] = {}
         """Found at start on devices for which there is no table yet."""
+        self.routes_found: dict[int, dict[bytes, int | None]] = {}
+        """Found at start in routing tables for which there is no table yet; the main table's for good."""
         self.occupied: dict[tuple[str, bytes], int] = {}
         """(bridge, MAC) -> port: permanent bridge entries of others, which no entry of ours overcomes by replacing."""
         self.adopting = True
         """Nothing is written yet, so a device that becomes ready makes nothing dirty."""
+        self.nexthops = Nexthops(links)
+        self.routes = Routes(self.nexthops, self._peers)
         self._set_aside: dict[str, list[TableState]] = {}
         """Dropped tables by their device, which is being removed."""
         self._undeleted: dict[TableState, None] = {}
         """Dropped tables with keys that could not be deleted."""
-        self._on_device: dict[str, dict[BulkKind, TableState]] = {}
+        self._on_device: dict[tuple[BulkKind, str], list[TableState]] = {}
 
     def add(self, table: BulkTable) -> TableState:
         state = TableState(table, self.active)
-        on_device = self._on_device.setdefault(state.device, {})
-        if state.kind in on_device:
+        on_device = self._on_device.setdefault((state.kind, state.device), [])
+        if on_device and state.device:
             raise ValueError(f"{state.device} has a {state.kind} table already")
-        on_device[state.kind] = state
+        on_device.append(state)
+        on_device.sort(key=lambda state: state.instance)
         self.states[table] = state
-        state.scanned = self.scanned.pop((state.kind, state.device), None)
+        state.scanned = self._found_on(state)
         self.refresh(state)
         state.touch_all()
+        for peer in on_device if len(on_device) > 1 else ():
+            peer.touch_all()  # what it has may be another one's from now on
         return state
 
     def drop(self, table: BulkTable) -> None:
         state = self.states.pop(table)
-        on_device = self._on_device[state.device]
-        del on_device[state.kind]
+        on_device = self._on_device[(state.kind, state.device)]
+        on_device.remove(state)
         if not on_device:
-            del self._on_device[state.device]
+            del self._on_device[(state.kind, state.device)]
         state.dropped = True
         state.waiting.clear()
+        self.routes.give_up(state)
+        if not state.device:
+            state.scanned = None
         # Besides what is wanted: what was to be deleted and was not yet, or failed; what was found at start.
-        for keys in (state.dirty, table.keys(), state.held, state.errors, state.scanned or ()):
+        for keys in (state.dirty, table.keys(), state.held, state.ways, state.errors, state.scanned or ()):
             state.deletes.update(dict.fromkeys(keys))
         state.dirty.clear()
         if state.deletes:
@@ -59,30 +73,54 @@ class Tables:
         state.settle()
 
     def on_device(self, device: str, kind: BulkKind) -> TableState | None:
-        return self._on_device.get(device, {}).get(kind)
+        return next(iter(self._on_device.get((kind, device), ())), None)
 
-    def start(self, found: dict[tuple[BulkKind, str], dict[bytes, Any]]) -> None:
+    def on(self, kind: BulkKind, device: str) -> Sequence[TableState]:
+        return self._on_device.get((kind, device), ())
+
+    def _peers(self, state: TableState) -> list[TableState]:
+        """Those that are about the same thing of the kernel, `state` among them unless it is dropped."""
+        return [peer for peer in self.on(state.kind, state.device) if peer.index == state.index]
+
+    def start(self, scan: Scan) -> None:
         """The links are mirrored and this is what was found on them."""
-        self.scanned = dict(found)
+        self.scanned = dict(scan.tables)
+        self.routes_found = dict(scan.routes)
+        self.nexthops.start(scan.nexthops)
         for state in self.states.values():
-            state.scanned = self.scanned.pop((state.kind, state.device), None)
+            state.scanned = self._found_on(state)
             self.refresh(state)
             state.touch_all()
         self.adopting = False
 
+    def _found_on(self, state: TableState) -> dict[bytes, Any] | None:
+        """What was found in the host's own tables is shared by all who have a part in them."""
+        at = (state.kind, state.device)
+        return self.scanned.pop(at, None) if state.device else self.scanned.get(at)
+
     def leftovers(self, goes_with_device: Callable[[str], bool]) -> None:
         """Makes everything found at start that nobody wants go."""
         for state in self.states.values():
-            for key in state.scanned or ():
-                state.touch(key)
+            if state.device:
+                state.touch_keys(dict.fromkeys(state.scanned or ()))
         for (kind, device), found in self.scanned.items():
-            if device in self.links.by_name and not goes_with_device(device):
-                state = TableState(Leftovers(kind, device), self.active)
-                state.dropped = True
-                state.scanned = dict(found) if kind == "local" else None
-                state.deletes = dict.fromkeys(found)
-                self.active[state] = None
+            if kind == "mpls" or (device in self.links.by_name and not goes_with_device(device)):
+                self._leave(Leftovers(kind, device), 0, found)
+        for table, routes in self.routes_found.items():
+            device = "" if table == MAIN_TABLE else f"table {table}"
+            self._leave(Leftovers("route", device), table, routes)
         self.scanned.clear()
+        self.routes_found = {}
+        self.nexthops.prune()
+
+    def _leave(self, table: Leftovers, index: int, found: dict[bytes, Any]) -> None:
+        state = TableState(table, self.active)
+        state.dropped = True
+        state.index = index
+        state.scanned = dict(found) if state.kind in ("local", "route") else None
+        state.deletes = dict.fromkeys(found)
+        if found:
+            self.active[state] = None
 
     def doubt(self, kind: BulkKind, device: str, key: bytes) -> None:
         """An entry found at start was changed or deleted since: if it will be wanted, it is to be written."""
@@ -95,11 +133,22 @@ class Tables:
         elif state is not None:
             state.hold(key, found.pop(key))  # where it was is where it may have to be deleted
 
+    def doubt_route(self, table: int, key: bytes) -> None:
+        """The same for a route."""
+        states = self.on("route", self.links.name_of(self.links.vrfs.get(table, 0)))
+        for found in (self.routes_found.get(table), *(state.scanned for state in states if state.index == table)):
+            if found and key in found:
+                found[key] = None
+
     # ---- readiness
 
     def device_changed(self, name: str) -> None:
-        for state in self._on_device.get(name, {}).values():
-            self.refresh(state)
+        for kind in KINDS:
+            for state in self._on_device.get((kind, name), ()):
+                self.refresh(state)
+        self.nexthops.device_changed(name)
+        for state in self._on_device.get(("mpls", ""), ()):
+            state.touch_keys(dict.fromkeys(state.by_port.get(name, ())))
 
     def device_gone(self, name: str) -> None:
         for kind in KINDS:
@@ -108,21 +157,40 @@ class Tables:
 
     def refresh(self, state: TableState) -> None:
         """Whether the table's device is as it must be; if it was made anew or came back, all is written again."""
-        link = self.links.by_name.get(state.device)
         before = state.ready
-        if link is None:
-            state.ready, state.reason = None, f"{state.device} does not exist"
-            state.scanned = None
-        elif not link.up:
-            state.ready, state.reason = None, f"{state.device} is down"
-        elif state.kind == "fdb" and not link.master:
-            state.ready, state.reason = None, f"{state.device} is not in a bridge"
-        else:
-            state.ready, state.reason = (link.index, link.master), ""
-            if before != state.ready and not self.adopting:
-                state.touch_all()
-        if state.ready is None and state.scanned and state.kind != "local":
-            state.scanned = dict.fromkeys(state.scanned)  # a device that goes down loses its entries without a word
+        state.ready, state.reason, index = readiness(state.kind, state.device, self.links)
+        if state.ready is None:
+            if state.kind == "route":
+                return  # routes stay where they are when their VRF goes
+            if index is None:
+                state.scanned = None
+            elif state.scanned and state.kind != "local":
+                # A device that goes down loses its entries without a word.
+                state.scanned = dict.fromkeys(state.scanned)
+            return
+        if index is not None:
+            self._settle_on(state, index)
+        if before != state.ready and not self.adopting:
+            state.touch_all()
+
+    def _settle_on(self, state: TableState, index: int) -> None:
+        if state.kind == "route":
+            if state.index not in (0, index) and state.ways:
+                self._orphan(state)
+            if state.scanned is None:
+                state.scanned = self.routes_found.get(index)
+                if index != MAIN_TABLE:
+                    self.routes_found.pop(index, None)
+        state.index = index
+
+    def _orphan(self, state: TableState) -> None:
+        """The VRF has another routing table now: what is in the former one goes."""
+        left = TableState(Leftovers("route", state.device), self.active)
+        left.dropped = True
+        left.index = state.index
+        left.ways, state.ways = state.ways, {}
+        left.deletes = dict.fromkeys(left.ways)
+        self.active[left] = None
 
     def port_changed(self, bridge: str, port: str) -> None:
         local = self.on_device(bridge, "local")
@@ -134,22 +202,42 @@ class Tables:
 
     def take_adds(self, batch: Batch, budget: int) -> bool:
         """Looks at up to `budget` dirty keys; those that are to go are kept for `take_deletes`. True: that was all."""
-        for state in list(self.active):
+        for kind in KINDS:
             if budget <= 0:
-                break
-            if not state.dirty or state.ready is None:
-                continue
-            adds, looked_at = state.split(budget)
-            budget -= looked_at
-            if adds:
-                chunk = Chunk(state, state.ready[0])
-                chunk.adds = adds if state.kind != "local" else self._on_ports(state, adds)
-                if self.occupied and state.kind in ("fdb", "local"):
-                    chunk.evict = self._to_evict(state, chunk.adds)
-                if chunk.adds:
-                    batch.chunks.append(chunk)
-            state.settle()
+                return False
+            if kind == "route":
+                self._take_nexthops(batch)
+            for state in [state for state in self.active if state.kind == kind]:
+                if budget > 0 and state.dirty and state.ready is not None:
+                    budget -= self._take_table(batch, state, budget)
         return budget > 0
+
+    def _take_table(self, batch: Batch, state: TableState, budget: int) -> int:
+        adds, looked_at = state.split(budget)
+        if adds:
+            chunk = Chunk(state, state.index)
+            if state.kind == "route":
+                self.routes.place(chunk, adds, batch)
+            elif state.kind == "local":
+                chunk.adds = self._on_ports(state, adds)
+            elif state.kind == "mpls":
+                chunk.adds = self._on_links(state, adds)
+            else:
+                chunk.adds = adds
+            if self.occupied and state.kind in ("fdb", "local"):
+                chunk.evict = self._to_evict(state, chunk.adds)
+            if chunk.adds:
+                batch.chunks.append(chunk)
+            elif chunk.before:
+                self.routes.report(chunk, ())
+        state.settle()
+        return looked_at
+
+    def _take_nexthops(self, batch: Batch) -> None:
+        if self.nexthops.dirty:
+            self.nexthops.take(batch)
+        if self.nexthops.back:
+            self.routes.rewrite([state for state in self.states.values() if state.kind == "route"])
 
     def _to_evict(self, state: TableState, macs: Iterable[bytes]) -> dict[bytes, int]:
         """Those in the way of what is to be written."""
@@ -173,25 +261,57 @@ class Tables:
                 state.wait(key, port, f"interface {port} is not in {state.device}")
         return found
 
+    def _on_links(self, state: TableState, adds: dict[bytes, tuple[str, bytes]]) -> dict[bytes, tuple[int, bytes]]:
+        """The same for labels, whose links need only be up."""
+        found: dict[bytes, tuple[int, bytes]] = {}
+        for key, (name, gateway) in adds.items():
+            link = self.links.by_name.get(name)
+            if link is not None and link.up:
+                state.hold(key, name)
+                found[key] = (link.index, gateway)
+            else:
+                state.wait(key, name, f"interface {name} {'does not exist' if link is None else 'is down'}")
+        return found
+
+    @property
+    def has_adds(self) -> bool:
+        """Something can be written now."""
+        return bool(self.nexthops.dirty or self.nexthops.back) or any(
+            state.dirty and state.ready is not None for state in self.active
+        )
+
+    @property
+    def has_route_work(self) -> bool:
+        return self.has_adds or any(state.kind == "route" and state.deletes for state in self.active)
+
     def take_deletes(self, batch: Batch, budget: int) -> None:
         """Only when no add is left: a host that moved must be reachable at the new place before the old one goes."""
-        if any(state.dirty and state.ready is not None for state in self.active):
+        if self.has_adds:
             return
-        for state in list(self.active):
-            if budget <= 0:
-                break
-            if state.deletes and self._can_delete(state):
-                keys = list(state.deletes)[:budget]
-                budget -= len(keys)
-                for key in keys:
-                    del state.deletes[key]
-                chunk = Chunk(state, self.links.by_name[state.device].index)
-                chunk.deletes = self._to_delete(state, keys)
-                if chunk.deletes:
-                    batch.chunks.append(chunk)
-            state.settle()
+        for kind in reversed(KINDS):
+            for state in [state for state in self.active if state.kind == kind]:
+                if budget <= 0:
+                    return
+                if state.deletes and self._can_delete(state):
+                    keys = list(state.deletes)[:budget]
+                    budget -= len(keys)
+                    for key in keys:
+                        del state.deletes[key]
+                    chunk = Chunk(state, self._index_to_delete(state))
+                    if kind == "route":
+                        self.routes.unplace(chunk, keys)
+                    else:
+                        chunk.deletes = self._to_delete(state, keys)
+                    if chunk.deletes:
+                        batch.chunks.append(chunk)
+                state.settle()
+
+    def _index_to_delete(self, state: TableState) -> int:
+        return state.index if state.kind in ("route", "mpls") else self.links.by_name[state.device].index
 
     def _can_delete(self, state: TableState) -> bool:
+        if state.kind in ("route", "mpls"):
+            return state.dropped or state.ready is not None
         if not state.dropped:
             return state.ready is not None
         if state.device in self.links.by_name:
@@ -200,17 +320,18 @@ class Tables:
         return False
 
     def _to_delete(self, state: TableState, keys: list[bytes]) -> dict[bytes, int]:
-        successor = self.on_device(state.device, state.kind) if state.dropped else None
-        if successor is None and state.kind != "local" and not state.errors and not state.scanned:
+        heirs = [peer for peer in self._on_device.get((state.kind, state.device), ()) if peer is not state]
+        placed = state.kind in ("local", "mpls")
+        if not heirs and not placed and not state.errors and not state.scanned:
             return dict.fromkeys(keys, 0)  # the usual case, by the thousand
         found: dict[bytes, int] = {}
         for key in keys:
-            port = state.release(key)
+            port = state.release(key) if placed else ""
             scanned = state.scanned.pop(key, None) if state.scanned else None
             if state.errors:
                 state.errors.pop(key, None)
-            if successor is not None and successor.table.wanted(key) is not None:
-                continue  # the new table of this device has written it, or will
+            if any(heir.table.wanted(key) is not None for heir in heirs):
+                continue  # the other table of this device has written it, or will
             if state.kind != "local":
                 found[key] = 0
             else:
@@ -225,7 +346,7 @@ class Tables:
         """These devices are to go, and their entries with them."""
         going = set(devices)
         for state in list(self.active) if going else ():
-            if state.dropped and state.device in going:
+            if state.dropped and state.device in going and state.kind != "route":
                 self._set_aside.setdefault(state.device, []).append(state)
                 del self.active[state]
 
@@ -238,6 +359,7 @@ class Tables:
     def report(self, batch: Batch, results: Results) -> bool:
         """True if something failed."""
         self._devices_went(batch, results)
+        failed: dict[Chunk, list[bytes]] = {}
         for chunk in batch.chunks:
             errors = chunk.state.errors
             if errors:
@@ -247,13 +369,18 @@ class Tables:
             chunk = batch.chunks[number]
             state = chunk.state
             state.errors[key] = reason
+            failed.setdefault(chunk, []).append(key)
             if state.kind == "local" and key in chunk.deletes:
                 state.hold(key, self.links.name_of(chunk.deletes[key]))  # where it still is
             if state.dropped:
                 self._undeleted[state] = None
-        return bool(results.errors)
+        for chunk in batch.chunks:
+            if chunk.before or chunk in failed:
+                self.routes.report(chunk, failed.get(chunk, ()))
+        return self.nexthops.report(batch, results) or bool(results.errors)
 
     def retry(self) -> None:
+        self.routes.retry()
         for state in self.states.values():
             for key in state.errors:
                 state.touch(key)

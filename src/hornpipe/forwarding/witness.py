@@ -18,21 +18,18 @@ class Witness:
 
     def route(self, table: int, key: bytes, nexthop: int | None, present: bool) -> None:
         """A route with our metric came, changed or went."""
-        device = self.device_of(table)
-        for state in self._bulk.states.values():
-            if state.kind == "route" and state.device == device and state.table.wanted(key) is not None:
+        self._bulk.doubt_route(table, key)
+        device = self._links.name_of(self._links.vrfs.get(table, 0))
+        if not device and table != MAIN_TABLE:
+            return
+        for state in self._bulk.on("route", device):
+            way = state.ways.get(key)
+            if way is not None and not (present and nexthop == way.number) and state.table.wanted(key) is not None:
                 state.touch(key)
 
-    def device_of(self, table: int) -> str | None:
-        """The VRF of a routing table; empty: the main table's; None: nobody's."""
-        if table == MAIN_TABLE:
-            return ""
-        return next((link.name for link in self._links.by_index.values() if link.table == table), None)
-
     def vrf_default_gone(self, table: int) -> None:
-        device = self.device_of(table)
-        if device:
-            self._rare.look_again(("vrf", device))
+        """A VRF's unreachable default was changed by somebody else."""
+        self._rare.look_again(("vrf", self._links.name_of(self._links.vrfs.get(table, 0))))
 
     def neighbour(self, device: str, ip: bytes, mac: bytes) -> None:
         """A neighbour on any link; without MAC it is gone."""
@@ -49,8 +46,12 @@ class Witness:
 
     def nexthop(self, number: int, content: Nexthop | None) -> None:
         """A nexthop in our range was changed by somebody else, or is gone."""
+        self._bulk.nexthops.event(number, content)
 
     def label(self, key: bytes, index: int, gateway: bytes, present: bool) -> None:
-        for state in self._bulk.states.values():
-            if state.kind == "mpls" and state.table.wanted(key) not in (None, (self._links.name_of(index), gateway)):
+        """The route of a label came, changed or went."""
+        self._bulk.doubt("mpls", "", key)
+        found = (self._links.name_of(index), gateway) if present else None
+        for state in self._bulk.on("mpls", ""):
+            if state.table.wanted(key) not in (None, found):
                 state.touch(key)

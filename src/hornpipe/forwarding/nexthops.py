@@ -1,0 +1,370 @@
+"""The nexthop objects that routes use: one for each way out, groups of them for several, counted by their users.
+
+A way is written when its device can carry it (up, with carrier) and a route wants it. The kernel drops nexthops without
+a word when their device goes down, and the routes with them; so a nexthop that is *lost* has all its routes written
+again once it is back. A group has those of its members that can be written, and lives as long as one of them does.
+
+A number is given when a nexthop is first written: one that was found at start with the same content is taken over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hornpipe.forwarding.batch import Batch, Results
+from hornpipe.forwarding.link import Links
+from hornpipe.forwarding.nexthop import FIRST, LAST, UNREACHABLE, Group, Nexthop, One
+from hornpipe.forwarding.table import Hops
+
+
+class NexthopState:
+    """One nexthop of ours. Compared by identity."""
+
+    __slots__ = (
+        "device",
+        "gateway",
+        "groups",
+        "labels",
+        "lost",
+        "members",
+        "names",
+        "number",
+        "reason",
+        "users",
+        "v",
+        "written",
+    )
+
+    def __init__(self, v: int, device: str, gateway: bytes = b"", labels: tuple[int, ...] = ()) -> None:
+        self.v = v
+        """Family of a single one, 4 or 6; 0 for a group."""
+        self.device = device
+        self.gateway = gateway
+        self.labels = labels
+        self.members: tuple[tuple[NexthopState, int], ...] = ()
+        """Of a group: (single, weight)."""
+        self.groups: dict[NexthopState, None] = {}
+        """Those that this single is in."""
+        self.number = -1
+        """-1: it was never written."""
+        self.users = 0
+        """Routes, and groups."""
+        self.written: Nexthop | None = None
+        """What the kernel holds, or will when the batches on their way are done. None: routes cannot use it."""
+        self.lost = False
+        """Routes wait for it, or went with it."""
+        self.reason = ""
+        """Why it cannot be used."""
+        self.names: list[tuple[int, Hops]] = []
+        """Under which it is found."""
+
+
+class Nexthops:
+    def __init__(self, links: Links) -> None:
+        self._links = links
+        self.unreachable = NexthopState(0, "")
+        self.unreachable.number, self.unreachable.written, self.unreachable.users = UNREACHABLE, Group(()), 1
+        self.by_hops: dict[tuple[int, Hops], NexthopState] = {}
+        """(4 or 6 for the family of the route, hops)"""
+        self.by_number: dict[int, NexthopState] = {}
+        self._singles: dict[tuple[int, str, bytes, tuple[int, ...]], NexthopState] = {}
+        self._groups: dict[tuple[tuple[NexthopState, int], ...], NexthopState] = {}
+        self._on_device: dict[str, dict[NexthopState, None]] = {}
+        self._devices: dict[str, tuple[int, int]] = {}
+        """(ifindex, master) of devices that can carry nexthops now, among those that we use."""
+        self.dirty: dict[NexthopState, None] = {}
+        self.idle: dict[NexthopState, None] = {}
+        """Without users, to be deleted when no route can need them any longer."""
+        self.back: dict[NexthopState, None] = {}
+        """Lost ones that are there again: their routes are to be written."""
+        self._failed: dict[NexthopState, None] = {}
+        self._found: dict[Nexthop, int] = {}
+        """Found at start and not taken over: content -> number."""
+        self._taken: set[int] = set()
+        """Numbers found at start, or seen at somebody else's."""
+        self._strays: list[int] = []
+        """To be deleted: nobody's."""
+        self._undeleted: list[int] = []
+        self._twice: list[int] = []
+        """Found at start with the content of another one."""
+        self._next = FIRST
+
+    def __len__(self) -> int:
+        return len(self._singles) + len(self._groups)
+
+    # ---- users
+
+    def get(self, v: int, hops: Hops) -> NexthopState:
+        """The nexthop for these hops of a route of family 4 or 6; made if it is new, and not counted yet."""
+        state = self.by_hops.get((v, hops))
+        if state is None:
+            state = self._make(v, hops)
+            if state is not self.unreachable:
+                self.by_hops[(v, hops)] = state
+                state.names.append((v, hops))
+        return state
+
+    def _make(self, v: int, hops: Hops) -> NexthopState:
+        weights: dict[NexthopState, int] = {}
+        for hop in hops:
+            if hop.device:
+                family = (4 if len(hop.gateway) == 4 else 6) if hop.gateway else v
+                single = self._single(family, hop.device, hop.gateway, hop.labels)
+                weights[single] = min(256, weights.get(single, 0) + max(1, hop.weight))
+        if len(weights) <= 1:
+            return next(iter(weights), self.unreachable)
+        members = tuple(weights.items())
+        group = self._groups.get(members)
+        if group is None:
+            group = self._groups[members] = NexthopState(0, "")
+            group.members = members
+            for single, _ in members:
+                single.users += 1
+                single.groups[group] = None
+                self.idle.pop(single, None)
+            self.idle[group] = None
+        return group
+
+    def _single(self, v: int, device: str, gateway: bytes, labels: tuple[int, ...]) -> NexthopState:
+        state = self._singles.get((v, device, gateway, labels))
+        if state is None:
+            state = self._singles[(v, device, gateway, labels)] = NexthopState(v, device, gateway, labels)
+            self._on_device.setdefault(device, {})[state] = None
+            self._note_device(device)
+            self.idle[state] = None
+        return state
+
+    def release(self, state: NexthopState) -> None:
+        """A user less."""
+        state.users -= 1
+        if not state.users:
+            self.idle[state] = None
+
+    def is_used_on(self, device: str) -> bool:
+        return any(state.users for state in self._on_device.get(device, ()))
+
+    # ---- what can be written
+
+    def usable(self, state: NexthopState, batch: Batch) -> bool:
+        """Whether a route can use it after this batch's nexthops; puts it into the batch if that is what it takes."""
+        if state.written is not None:
+            return True
+        if state in self._failed and state not in self.dirty:
+            return False  # rests until the retry
+        for single, _ in state.members:
+            if single.written is None:
+                self._put(single, batch)
+        self._put(state, batch)
+        return state.written is not None
+
+    def take(self, batch: Batch) -> None:
+        """What is dirty; the routes of what comes back are then in `back`."""
+        dirty, self.dirty = self.dirty, {}
+        groups: dict[NexthopState, None] = {}
+        for state in dirty:
+            if state.members:
+                groups[state] = None
+            elif state.users:
+                self._put(state, batch)
+                groups.update(dict.fromkeys(state.groups))
+        for group in groups:
+            if group.users:
+                self._put(group, batch)
+
+    def _put(self, state: NexthopState, batch: Batch) -> None:
+        content = self._content(state)
+        self.dirty.pop(state, None)
+        self._failed.pop(state, None)
+        if content is None or content == state.written:
+            return
+        number = self._found.pop(content, None) if state.number < 0 else None
+        if number is None:
+            if state.number < 0:
+                self._number(state, self._free_number())
+            batch.nexthops[state.number] = content
+        else:
+            self._number(state, number)
+        state.written, state.reason = content, ""
+        if state.lost:
+            state.lost = False
+            self.back[state] = None
+
+    def _content(self, state: NexthopState) -> Nexthop | None:
+        if state.members:
+            usable = [(single.number, weight) for single, weight in state.members if single.written is not None]
+            state.reason = "" if usable else state.members[0][0].reason
+            return Group(tuple(sorted(usable))) if usable else None
+        at = self._devices.get(state.device)
+        if at is None:
+            state.reason = self._why_not(state.device)
+            return None
+        return One(state.v, at[0], state.gateway, state.labels)
+
+    def _why_not(self, device: str) -> str:
+        link = self._links.by_name.get(device)
+        if link is None:
+            return f"interface {device} does not exist"
+        return f"interface {device} is down" if not link.up else f"interface {device} has no carrier"
+
+    def _number(self, state: NexthopState, number: int) -> None:
+        state.number = number
+        self.by_number[number] = state
+
+    def _free_number(self) -> int:
+        while self._next in self._taken or self._next in self.by_number:
+            self._next = FIRST if self._next >= LAST else self._next + 1
+        number, self._next = self._next, FIRST if self._next >= LAST else self._next + 1
+        return number
+
+    # ---- what the kernel did
+
+    def start(self, found: dict[int, Nexthop | None]) -> None:
+        self._taken = set(found)
+        for number, content in found.items():
+            if content is not None:
+                if content in self._found:
+                    self._twice.append(number)
+                else:
+                    self._found[content] = number
+        for device in self._on_device:
+            self._note_device(device)
+        self.dirty.update(dict.fromkeys(self._singles.values()))
+
+    def device_changed(self, name: str) -> None:
+        """A link is new, changed or gone. What was on it is lost if it was down, without carrier or another one."""
+        if name not in self._on_device:
+            return
+        before = self._devices.get(name)
+        self._note_device(name)
+        if before != self._devices.get(name):
+            if before is not None:
+                self._forget_found(before[0])
+            for state in self._on_device[name]:
+                self._lose(state)
+
+    def _note_device(self, name: str) -> None:
+        link = self._links.by_name.get(name)
+        if link is not None and link.up and link.carrier:
+            self._devices[name] = (link.index, link.master)
+        else:
+            self._devices.pop(name, None)
+
+    def _forget_found(self, oif: int) -> None:
+        gone = {number for content, number in self._found.items() if isinstance(content, One) and content.oif == oif}
+        self._found = {
+            content: number
+            for content, number in self._found.items()
+            if number not in gone
+            and not (isinstance(content, Group) and any(member in gone for member, _ in content.members))
+        }
+
+    def _lose(self, state: NexthopState) -> None:
+        """The kernel has it no longer; its groups go on with what is left."""
+        self.dirty[state] = None
+        state.lost = state.lost or state.users > 0
+        if state.written is None:
+            return
+        state.written = None
+        for group in state.groups:
+            self.dirty[group] = None
+            if isinstance(group.written, Group):
+                left = tuple(member for member in group.written.members if member[0] != state.number)
+                group.written = Group(left) if left else None
+                group.lost = group.lost or not left
+
+    def event(self, number: int, content: Nexthop | None) -> None:
+        """Somebody changed or deleted a nexthop in our range."""
+        state = self.by_number.get(number)
+        if state is None:
+            self._found = {found: at for found, at in self._found.items() if at != number}
+            (self._taken.discard if content is None else self._taken.add)(number)
+        elif content is None:
+            self._lose(state)
+        elif content != state.written:
+            state.written = content
+            self.dirty[state] = None
+
+    def doubt_all(self) -> None:
+        """Events were lost: all are written again, and so are all routes."""
+        for state in self._singles.values():
+            self._lose(state)
+        for state in self._groups.values():
+            self._lose(state)
+
+    # ---- what became of a batch
+
+    def report(self, batch: Batch, results: Results) -> bool:
+        """True if something failed."""
+        for number, reason in results.nexthops.items():
+            state = self.by_number.get(number)
+            if state is not None and number in batch.nexthops:
+                fresh = state in self.dirty
+                self._lose(state)
+                if not fresh:  # else there is news of its device since: it is tried again at once
+                    del self.dirty[state]
+                    self._failed[state] = None
+                state.reason = reason
+            elif number not in batch.nexthops:
+                self._undeleted.append(number)
+        return bool(results.nexthops)
+
+    def retry(self, doubtful: Iterable[NexthopState] = ()) -> None:
+        """Tries again what failed; `doubtful` are those that routes could not be written with."""
+        for state in doubtful:
+            if state.written is not None and state is not self.unreachable:
+                state.written = None
+                self._failed[state] = None
+        self.dirty.update(self._failed)
+        self._failed.clear()
+        self._strays += self._undeleted
+        self._undeleted.clear()
+
+    # ---- what nobody needs
+
+    def prune(self) -> None:
+        """What was found at start and not taken over goes."""
+        groups = [number for content, number in self._found.items() if isinstance(content, Group)]
+        singles = [number for content, number in self._found.items() if isinstance(content, One)]
+        self._strays += self._twice + groups + singles
+        self._twice.clear()
+        self._found.clear()
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.dirty or self.back or self.idle or self._strays)
+
+    def take_deletes(self, batch: Batch) -> None:
+        """Only when no route on its way, or to be deleted, uses them: the kernel deletes routes with their nexthop."""
+        idle, self.idle = self.idle, {}
+        singles = [state for state in idle if not state.members]
+        for group in idle:
+            if group.members and not group.users:
+                self._drop(group, batch)
+                del self._groups[group.members]
+                for single, _ in group.members:
+                    del single.groups[group]
+                    single.users -= 1
+                    singles.append(single)
+        for single in dict.fromkeys(singles):
+            if not single.users:
+                self._drop(single, batch)
+                self._drop_single(single)
+        batch.nexthop_deletes += self._strays
+        self._strays = []
+
+    def _drop(self, state: NexthopState, batch: Batch) -> None:
+        for name in state.names:
+            del self.by_hops[name]
+        for states in (self.dirty, self.back, self._failed):
+            states.pop(state, None)
+        if state.number >= 0:
+            del self.by_number[state.number]
+            batch.nexthop_deletes.append(state.number)
+
+    def _drop_single(self, state: NexthopState) -> None:
+        del self._singles[(state.v, state.device, state.gateway, state.labels)]
+        on_device = self._on_device[state.device]
+        del on_device[state]
+        if not on_device:
+            del self._on_device[state.device]
+            self._devices.pop(state.device, None)
