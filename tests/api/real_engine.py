@@ -15,7 +15,8 @@ class RealEngine(Engine):
     """As a daemon has it after its start: restored, scanned, with the links its tests name."""
 
     def __init__(self, links: Iterable[str] = ()) -> None:
-        super().__init__(Settings(local_as=64512, router_id="10.0.0.1", vtep="10.0.0.1"), 1.0, lambda: 0.5, "1.2.3")
+        settings = Settings(local_as=64512, router_id="10.0.0.1", vtep="10.0.0.1", encapsulations=("mpls-gre",))
+        super().__init__(settings, 1.0, lambda: 0.5, "1.2.3")
         self.kernel = DummyKernel()
         self.restore(None, 1.0)
         connect(self.forwarding, self.kernel)

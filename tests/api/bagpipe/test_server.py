@@ -11,12 +11,13 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from hornpipe.api.bagpipe import make_bagpipe_app
-from hornpipe.api.bagpipe.ledger import stations_of
+from hornpipe.api.bagpipe.stations import stations_of
 from hornpipe.api.context import Context
 from hornpipe.vpn.spec import PortSpec
 from tests.api.fake_engine import FakeEngine
 from tests.api.real_engine import RealEngine
 
+NETWORK = "_e0dc32c7-6ec7-43a2-8aaa-bc8a4c432f57"
 CAPTURED = [json.loads(line) for line in (Path(__file__).parent / "agent_requests.jsonl").read_text().splitlines()]
 
 
@@ -51,20 +52,48 @@ def ports(engine: FakeEngine | RealEngine) -> dict[str, PortSpec]:
 
 
 async def test_every_captured_body(bagpipe: TestClient, engine: FakeEngine) -> None:
+    """The agent that was listened to used Open vSwitch: its ipvpn attaches say so, and are refused for it."""
     for line in CAPTURED:
         status, content, content_type = await send(bagpipe, line["call"], line["body"])
         assert content_type == "application/json"
         if line["body"]["vpn_type"] == "evpn":
             assert (status, content) == (200, b"null")
-        else:
-            assert status == 400
-            assert json.loads(content) == {
-                "code": 400,
-                "title": "Bad Request",
-                "description": "API error: No dataplane driver for VPN type ipvpn",
-            }
-            assert list(json.loads(content)) == ["code", "title", "description"]
+            continue
+        assert status == 400
+        assert list(json.loads(content)) == ["code", "title", "description"]
+        words = "ovs is not supported" if line["call"] == "attach_localport" else "could not be found"
+        assert words in json.loads(content)["description"]
     assert ports(engine) == {}, "the last evpn request was a detach"
+    assert list(engine.instances()) == []
+
+
+def without_switch(body: dict[str, Any]) -> dict[str, Any]:
+    """The captured body as an agent of the kernel's interfaces has it: one of its own in each instance, no OVS."""
+    place = {key: value for key, value in body["local_port"].items() if key != "ovs"}
+    if "linuxif" in place:
+        place["linuxif"] = body["vpn_instance_id"].partition("_e")[0]
+    return {key: value for key, value in {**body, "local_port": place}.items() if key != "fallback"}
+
+
+async def test_the_captured_story_without_open_vswitch(bagpipe: TestClient, engine: FakeEngine) -> None:
+    """Route targets change, a prefix is associated with the port and goes, evpn and ipvpn are detached."""
+    seen: list[tuple[str, ...]] = []
+    for line in CAPTURED:
+        done = await send(bagpipe, line["call"], without_switch(line["body"]))
+        assert done[:2] == (200, b"null"), (line, done)
+        seen += [i.export_rts for i in engine.sources["bagpipe"].instances if i.name == "ipvpn" + NETWORK]
+        if line["body"].get("advertise_subnet"):
+            (port,) = (port for port in ports(engine).values() if "portassoc" in port.instance)
+            assert (port.addresses, port.advertise_subnet) == (("192.168.9.0/24",), True)
+            assert (port.direction, port.local_pref, port.gateway) == ("to-port", 90, ("10.50.0.1",))
+        if line["body"].get("local_pref") == 150:
+            port = ports(engine)[f"ipvpn{NETWORK}:ipvpn"]
+            assert (port.addresses, port.local_pref, port.advertise_subnet) == (("10.50.0.32",), 150, False)
+    assert [rts for rts, before in zip(seen, [(), *seen], strict=False) if rts != before] == [
+        ("64512:1",),
+        ("64512:1", "64512:3"),
+    ]
+    assert ports(engine) == {}
     assert list(engine.instances()) == []
 
 
@@ -83,12 +112,12 @@ async def test_a_captured_attach_is_what_it_says(bagpipe: TestClient, engine: Fa
 @pytest.mark.parametrize(
     ("accept", "content_type", "words"),
     [
-        ("application/json", "application/json", '"description":"API error: No dataplane driver'),
+        ("application/json", "application/json", "API error: 'local_port': ovs"),
         ("", "text/plain; charset=UTF-8", "400 Bad Request\n\nThe server could not comply"),
-        ("text/plain", "text/plain; charset=UTF-8", "\n\nAPI error: No dataplane driver"),
+        ("text/plain", "text/plain; charset=UTF-8", "\n\nAPI error: 'local_port': ovs"),
         ("*/*", "text/html; charset=UTF-8", "<h1>400 Bad Request</h1>"),
-        ("text/html", "text/html; charset=UTF-8", "API error: No dataplane driver"),
-        ("application/json, */*", "text/html; charset=UTF-8", "API error: No dataplane driver"),
+        ("text/html", "text/html; charset=UTF-8", "API error: &#x27;local_port&#x27;: ovs"),
+        ("application/json, */*", "text/html; charset=UTF-8", "API error: &#x27;local_port&#x27;: ovs"),
     ],
 )
 async def test_an_error_has_three_forms(bagpipe: TestClient, accept: str, content_type: str, words: str) -> None:

@@ -8,17 +8,22 @@ answered 400 here with the member named.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
 
 import msgspec
 
+from hornpipe.api.bagpipe import routed
 from hornpipe.api.bagpipe.refusal import Refusal, api_error
 from hornpipe.net.ip import Address
+from hornpipe.vpn.spec import AttractSpec, FallbackSpec, ReadvertiseSpec
 
-VPN_TYPES = ("evpn", "ipvpn")
-SUPPORTED_TYPES = ("evpn",)
-DIRECTIONS = ("both", "to-port", "from-port")
+VpnType = Literal["evpn", "ipvpn"]
+Direction = Literal["both", "to-port", "from-port"]
+VPN_TYPES: tuple[VpnType, ...] = ("evpn", "ipvpn")
+DIRECTIONS: tuple[Direction, ...] = ("both", "to-port", "from-port")
+NO_GATEWAY = ("", "<nil>")
+"""What Go makes of no address."""
 
 _MAC = re.compile(r"[0-9a-f]{12}")
 _SEPARATORS = str.maketrans("", "", ":-.")
@@ -28,10 +33,22 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The part attach and detach have in common: which MAC and address, behind which interface, in which VPN."""
 
     instance: str
+    type: VpnType
     mac: str
     ip: str | None
     """As the client wrote it, ``10.0.0.1/24``; a detach is matched by the address alone. None: all of the MAC's."""
     interface: str
+    evpn: str = ""
+    """Instead of an interface: the bridge of this evpn instance."""
+
+
+class PortWords(msgspec.Struct, frozen=True, kw_only=True):
+    """What an ipvpn's attach says of the port's routes; members as `PortSpec` has them."""
+
+    advertise_subnet: bool = False
+    direction: Direction = "both"
+    local_pref: int | None = None
+    lb_consistent_hash_order: int | None = None
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +57,12 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     export_rts: tuple[str, ...]
     vni: int | None
     bridge: str | None
+    gateway: str
+    """Of an ipvpn; empty: none."""
+    port: PortWords
+    readvertise: ReadvertiseSpec | None
+    attract_traffic: AttractSpec | None
+    fallback: FallbackSpec | None
     description: str
     instance_description: str
     ignored: tuple[str, ...]
@@ -74,13 +97,15 @@ def _required(body: Mapping[str, Any], name: str) -> Any:
     return body[name]
 
 
-def _vpn_type(body: Mapping[str, Any]) -> str:
+def _vpn_type(body: Mapping[str, Any], drivers: Collection[VpnType]) -> VpnType:
     if "vpn_type" not in body:
         raise api_error("missing instance_type")
-    vpn_type = body["vpn_type"]
-    if vpn_type not in VPN_TYPES:
-        raise api_error(f"unknown vpn_type: {vpn_type}")
-    return str(vpn_type)
+    vpn_type: VpnType | None = next((known for known in VPN_TYPES if known == body["vpn_type"]), None)
+    if vpn_type is None:
+        raise api_error(f"unknown vpn_type: {body['vpn_type']}")
+    if vpn_type not in drivers:
+        raise api_error(f"No dataplane driver for VPN type {vpn_type}")
+    return vpn_type
 
 
 def _mac(value: Any) -> str:
@@ -90,45 +115,41 @@ def _mac(value: Any) -> str:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 
-def _interface(value: Any, instance: str) -> str:
+def _place(value: Any, vpn_type: VpnType, instance: str) -> tuple[str, str]:
+    """(interface, evpn instance) of ``local_port``; one of them is empty."""
     if isinstance(value, str):
         value = {"linuxif": value}
     if not isinstance(value, dict):
         raise api_error("'local_port' must be an object or the name of an interface")
+    if "evpn" in value and (vpn_type == "ipvpn" or value.get("linuxif") is None):
+        if vpn_type == "evpn":
+            raise api_error(f"'local_port': evpn cannot be plugged into {instance}, which is an evpn itself")
+        evpn = value["evpn"].get("id") if isinstance(value["evpn"], dict) else None
+        if not isinstance(evpn, str) or not evpn:
+            raise api_error("'local_port': evpn must be an object with the id of an evpn instance")
+        return "", evpn
     interface = value.get("linuxif")
-    if interface is None and "evpn" in value:
-        raise api_error(f"'local_port': evpn cannot be plugged into {instance}, which is an evpn itself")
     if interface is None:
         raise api_error("Mandatory key is missing in local_port parameter (linuxif, or evpn)")
     if not isinstance(interface, str) or not interface:
         raise api_error("'local_port': linuxif must be the name of an interface")
-    return interface
+    return interface, ""
 
 
-def _endpoint(body: Mapping[str, Any], vpn_type: str) -> Endpoint:
+def _endpoint(body: Mapping[str, Any], vpn_type: VpnType) -> Endpoint:
     instance = _required(body, "vpn_instance_id")
     if not isinstance(instance, str) or not instance:
         raise api_error("'vpn_instance_id' must be a string")
     mac = _mac(_required(body, "mac_address"))
     ip = None
-    if "ip_address" in body:
-        ip = body["ip_address"]
+    if "ip_address" in body or vpn_type == "ipvpn":
+        ip = _required(body, "ip_address")
         if not isinstance(ip, str):
             raise api_error(f"'ip_address': {ip} is not an IP address")
         if address_of(ip) is None:
             raise api_error(f"IP address {ip} is not valid")
-    local_port = _required(body, "local_port")
-    if vpn_type not in SUPPORTED_TYPES:
-        raise api_error(f"No dataplane driver for VPN type {vpn_type}")
-    return Endpoint(instance=instance, mac=mac, ip=ip, interface=_interface(local_port, instance))
-
-
-def _route_targets(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = _required(body, name)
-    items = value.split(",") if isinstance(value, str) else value
-    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise api_error(f"'{name}' must be a list of route targets")
-    return tuple(dict.fromkeys(item.strip() for item in items if item.strip()))
+    interface, evpn = _place(_required(body, "local_port"), vpn_type, instance)
+    return Endpoint(instance=instance, type=vpn_type, mac=mac, ip=ip, interface=interface, evpn=evpn)
 
 
 def _whole(body: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
@@ -140,34 +161,53 @@ def _whole(body: Mapping[str, Any], name: str, low: int, high: int) -> int | Non
     return value
 
 
-def _check_direction(body: Mapping[str, Any]) -> None:
-    direction = body.get("direction")
-    if direction not in (None, *DIRECTIONS):
+def _direction(body: Mapping[str, Any], vpn_type: VpnType) -> Direction:
+    given = body.get("direction") or "both"
+    direction: Direction | None = next((known for known in DIRECTIONS if known == given), None)
+    if direction is None:
         raise api_error("direction should be one of: both, to-port, from-port")
-    if direction not in (None, "both"):
+    if vpn_type == "evpn" and direction != "both":
         raise api_error(f"Unsupported direction: {direction}")
+    return direction
 
 
-def _check_subnet(body: Mapping[str, Any]) -> None:
+def _subnet(body: Mapping[str, Any], vpn_type: VpnType) -> bool:
     subnet = body.get("advertise_subnet", False)
     if not isinstance(subnet, bool):
         raise api_error("'advertise_subnet' must be a boolean")
-    if subnet:
+    if subnet and vpn_type == "evpn":
         raise api_error("'advertise_subnet' is for ipvpn: an evpn advertises MAC and host addresses")
+    return subnet
 
 
-def _ignored(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """Checks what only an ipvpn can do; malformed is wrong all the same."""
-    for name, members in (("readvertise", ("from_rt", "to_rt")), ("attract_traffic", ("redirect_rts", "classifier"))):
-        value = body.get(name) or dict.fromkeys(members)
-        if not isinstance(value, dict):
-            raise api_error(f"'{name}' must be an object")
-        for member in members:
-            if member not in value:
-                raise api_error(f"'{name}' lacks '{member}'")
-    _whole(body, "lb_consistent_hash_order", -(1 << 31), 1 << 31)
-    _whole(body, "local_pref", 0, (1 << 32) - 1)
-    return tuple(name for name in ("readvertise", "attract_traffic", "local_pref", "fallback") if body.get(name))
+def _gateway(body: Mapping[str, Any]) -> str:
+    given = body["gateway_ip"]
+    if given is None or given in NO_GATEWAY:
+        return ""
+    if not isinstance(given, str) or address_of(given) is None:
+        raise api_error(f"'gateway_ip': {given} is not an IP address")
+    return given.partition("/")[0]
+
+
+def _port_words(body: Mapping[str, Any], vpn_type: VpnType) -> PortWords:
+    """Malformed is wrong also where it is ignored."""
+    words = PortWords(
+        advertise_subnet=_subnet(body, vpn_type),
+        direction=_direction(body, vpn_type),
+        local_pref=_whole(body, "local_pref", 0, (1 << 32) - 1),
+        lb_consistent_hash_order=_whole(body, "lb_consistent_hash_order", 0, (1 << 32) - 1) or None,
+    )
+    return words if vpn_type == "ipvpn" else PortWords()
+
+
+def _check_switch(body: Mapping[str, Any]) -> None:
+    """An attach through Open vSwitch would be taken and never forward a packet."""
+    place = body["local_port"]
+    if isinstance(place, dict) and place.get("ovs"):
+        raise api_error(
+            "'local_port': ovs is not supported: this daemon plugs interfaces of the kernel, not ports of Open vSwitch "
+            "(give linuxif or evpn alone)"
+        )
 
 
 def _text(value: Any) -> str:
@@ -175,29 +215,41 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else msgspec.json.encode(value).decode()
 
 
-def attachment(body: Mapping[str, Any]) -> Attachment:
-    vpn_type = _vpn_type(body)
+def attachment(body: Mapping[str, Any], drivers: Collection[VpnType] = VPN_TYPES) -> Attachment:
+    """`drivers`: the types of VPN this daemon is configured for."""
+    vpn_type = _vpn_type(body, drivers)
+    is_routed = vpn_type == "ipvpn"
     for name in ("vpn_instance_id", "mac_address", "local_port", "import_rt", "export_rt"):
         _required(body, name)
-    for name in ("gateway_ip", "ip_address") if vpn_type == "ipvpn" else ():
+    for name in ("gateway_ip", "ip_address") if is_routed else ():
         _required(body, name)
     endpoint = _endpoint(body, vpn_type)
-    _check_direction(body)
-    _check_subnet(body)
+    if is_routed:
+        _check_switch(body)
+    port = _port_words(body, vpn_type)
     bridge = body.get("linuxbr")
     if bridge is not None and not isinstance(bridge, str):
         raise api_error("'linuxbr' must be the name of a bridge")
+    again = routed.readvertise(body)
+    attract = routed.attract_traffic(body, again)
+    unused = ("linuxbr",) if is_routed else ("readvertise", "attract_traffic", "local_pref", "fallback")
+    without_effect = ("attract_traffic",) if is_routed and attract is None else ()
     return Attachment(
         endpoint=endpoint,
-        import_rts=_route_targets(body, "import_rt"),
-        export_rts=_route_targets(body, "export_rt"),
+        import_rts=routed.texts(body["import_rt"], "import_rt"),
+        export_rts=routed.texts(body["export_rt"], "export_rt"),
         vni=_whole(body, "vni", 0, 0xFFFFFF) or None,
-        bridge=bridge or None,
+        bridge=(bridge or None) if not is_routed else None,
+        gateway=_gateway(body) if is_routed else "",
+        port=port,
+        readvertise=again if is_routed else None,
+        attract_traffic=attract if is_routed else None,
+        fallback=routed.fallback(body) if is_routed else None,
         description=_text(body.get("description")),
         instance_description=_text(body.get("instance_description")),
-        ignored=_ignored(body),
+        ignored=tuple(name for name in (*unused, *without_effect) if body.get(name)),
     )
 
 
-def detachment(body: Mapping[str, Any]) -> Endpoint:
-    return _endpoint(body, _vpn_type(body))
+def detachment(body: Mapping[str, Any], drivers: Collection[VpnType] = VPN_TYPES) -> Endpoint:
+    return _endpoint(body, _vpn_type(body, drivers))

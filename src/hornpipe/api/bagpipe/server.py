@@ -59,6 +59,12 @@ class Server:
             raise Refusal(404)
         return await actions[first](request)
 
+    def drivers(self) -> tuple[body.VpnType, ...]:
+        """No encapsulation for routed instances is what BaGPipe called no driver."""
+        section = self.context.config.get("ipvpn")
+        without = isinstance(section, dict) and not section.get("encapsulations", True)
+        return ("evpn",) if without else body.VPN_TYPES
+
     async def root(self, request: web.Request) -> web.Response:
         if request.method not in ("GET", "HEAD"):
             raise Refusal(405)
@@ -70,9 +76,10 @@ class Server:
     async def attach(self, request: web.Request) -> web.Response:
         if request.method != "POST":
             return self.not_posted(request)
-        wanted = body.attachment(body.parse_json(await read_body(request)))
+        wanted = body.attachment(body.parse_json(await read_body(request)), self.drivers())
         if wanted.ignored:
-            LOG.warning("%s: ignored, an evpn has no %s", wanted.endpoint.instance, ", ".join(wanted.ignored))
+            of = wanted.endpoint
+            LOG.warning("%s: without effect on this %s: %s", of.instance, of.type, ", ".join(wanted.ignored))
         if self.ledger.attach(wanted, self.context.now()):
             await self.context.changed()
         return answer(None)
@@ -80,7 +87,8 @@ class Server:
     async def detach(self, request: web.Request) -> web.Response:
         if request.method != "POST":
             return self.not_posted(request)
-        self.ledger.detach(body.detachment(body.parse_json(await read_body(request))), self.context.now())
+        endpoint = body.detachment(body.parse_json(await read_body(request)), self.drivers())
+        self.ledger.detach(endpoint, self.context.now())
         await self.context.changed()
         return answer(None)
 
