@@ -45,6 +45,12 @@ class ScriptedEngine:
             return None
         return self._new(f"accepted {remote_address} at {local_address}")
 
+    def located(self, peer: str, address: str, now: float) -> None:
+        self.heard.append(f"located {peer} at {address}")
+
+    def link_lost(self, peer: str, reason: str, now: float) -> None:
+        self.heard.append(f"lost {peer}: {reason}")
+
     def _new(self, text: str) -> int:
         self._numbers += 1
         self.heard.append(f"{self._numbers} {text}")

@@ -8,7 +8,7 @@ from hornpipe.bgp.session.config import PeerConfig
 
 
 class SpeakerEngine(Protocol):
-    """All calls are synchronous and `now` is the loop's time. Peers are named by their address, connections by a
+    """All calls are synchronous and `now` is the loop's time. Peers are named by `PeerConfig.address`, connections by a
     number of the engine's that is not used again while the speaker may know it."""
 
     @property
@@ -29,6 +29,12 @@ class SpeakerEngine(Protocol):
 
     def accept(self, remote_address: str, local_address: str, now: float) -> int | None:
         """A connection came in; None: refuse it."""
+
+    def located(self, peer: str, address: str, now: float) -> None:
+        """An unnumbered peer is at this link-local address, with its zone; also said when its link came back."""
+
+    def link_lost(self, peer: str, reason: str, now: float) -> None:
+        """Its link is gone. Its connections are reported by `closed` all the same, soon."""
 
     def received(self, conn: int, data: bytes, now: float) -> None: ...
 

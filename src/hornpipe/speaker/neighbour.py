@@ -6,7 +6,7 @@ Derived from the engine's settings, because a listening socket needs it before a
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -30,6 +30,7 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def of_peer(peer: PeerConfig) -> Neighbour:
+    """`address` must be one: of an unnumbered peer that which was found."""
     bare = peer.address.partition("%")[0]
     length = ipaddress.ip_address(bare).max_prefixlen
     if peer.ttl_security is not None:
@@ -42,6 +43,13 @@ def of_peer(peer: PeerConfig) -> Neighbour:
     return Neighbour(address=peer.address, length=length, password=peer.password, ttl=ttl_of_session)
 
 
+def at(peer: PeerConfig, address: str) -> PeerConfig | None:
+    """The peer with the address it was found at, if it is unnumbered; None: it was not found."""
+    if not peer.interface:
+        return peer
+    return msgspec.structs.replace(peer, address=address) if address else None
+
+
 def of_range(clients: ClientRange) -> Neighbour:
     network = ipaddress.ip_network(clients.prefix, strict=False)
     return Neighbour(address=str(network.network_address), length=network.prefixlen, password=clients.password)
@@ -50,8 +58,10 @@ def of_range(clients: ClientRange) -> Neighbour:
 class Neighbours:
     """All of a daemon's; the most specific one counts, as for the kernel's keys."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._hosts = {_canonical(peer.address): of_peer(peer) for peer in settings.peers}
+    def __init__(self, settings: Settings, located: Mapping[str, str] | None = None) -> None:
+        """`located`: interface -> address of the unnumbered peers that were found."""
+        found = [at(peer, (located or {}).get(peer.interface, "")) for peer in settings.peers]
+        self._hosts = {_canonical(peer.address): of_peer(peer) for peer in found if peer is not None}
         clients = settings.reflector.clients if settings.reflector is not None else ()
         self._ranges = sorted(
             ((ipaddress.ip_network(each.prefix, strict=False), of_range(each)) for each in clients),

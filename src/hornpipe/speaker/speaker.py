@@ -14,16 +14,17 @@ from hornpipe.engine.settings import Settings
 from hornpipe.speaker import options
 from hornpipe.speaker.connection import LINGER, Connection
 from hornpipe.speaker.connector import connect
+from hornpipe.speaker.discovery import Discovery
 from hornpipe.speaker.facade import SpeakerEngine
 from hornpipe.speaker.listener import Listener
-from hornpipe.speaker.neighbour import Neighbours
+from hornpipe.speaker.neighbour import Neighbours, at
 
 TRICKLE = 1.0
 """How often a paused connection may read once, in seconds: well below the shortest hold time, 3 seconds."""
 
 
 class Speaker:
-    """A `hornpipe.speaker.connection.ConnectionHost`."""
+    """A `hornpipe.speaker.connection.ConnectionHost` and a `hornpipe.speaker.discovery.DiscoveryHost`."""
 
     def __init__(
         self,
@@ -38,7 +39,10 @@ class Speaker:
         self._settings = settings
         self._after_input = after_input
         self._neighbours = Neighbours(settings)
+        self._discovery = Discovery(loop, self)
         self._listener = Listener(loop, lambda: Connection(self, loop, None))
+        self._relisten: asyncio.Task[None] | None = None
+        """Gives the listening sockets the keys of a peer that was found."""
         self._connections: dict[int, Connection] = {}
         self._all: set[Connection] = set()
         self._paused: set[Connection] = set()
@@ -53,13 +57,15 @@ class Speaker:
     # ---- life
 
     async def start(self) -> None:
-        """Listens if the settings say so; `OSError` says where it could not."""
+        """Listens if the settings say so, and looks for unnumbered peers; `OSError` says where it could not."""
+        self._discovery.configure(self._settings.peers)
         await self._listen()
 
     async def configure(self, settings: Settings) -> None:
         """Listening sockets and their keys; sessions are the engine's affair."""
         self._settings = settings
-        self._neighbours = Neighbours(settings)
+        self._discovery.configure(settings.peers)
+        self._neighbours = Neighbours(settings, self._discovery.known())
         await self._listen()
 
     async def _listen(self) -> None:
@@ -73,7 +79,10 @@ class Speaker:
         """Carries out what the engine still wants closed, gives the peers a moment to take note, closes the rest."""
         self._stopped = True
         self._listener.close()
+        self._discovery.close()
         attempts = list(self._attempts.values())
+        if self._relisten is not None:
+            attempts.append(self._relisten)
         for task in attempts:
             task.cancel()
         await asyncio.gather(*attempts, return_exceptions=True)
@@ -143,7 +152,12 @@ class Speaker:
             self.engine.connect_failed(peer.address, reason, self.now())
             self.after_input()
 
-        attempt = connect(self._loop, peer, lambda: Connection(self, self._loop, peer.address), failed)
+        where, reason = self._discovery.where(peer.interface) if peer.interface else ("", "")
+        target = at(peer, where)
+        if target is None:
+            self._loop.call_soon(failed, reason)
+            return
+        attempt = connect(self._loop, target, lambda: Connection(self, self._loop, peer.address), failed)
         task = self._loop.create_task(attempt, name=f"connect {peer.address}")
         self._attempts[peer.address] = task
         task.add_done_callback(lambda done: self._attempted(peer.address, done))
@@ -153,6 +167,34 @@ class Speaker:
             del self._attempts[peer]
         if not task.cancelled() and (error := task.exception()) is not None:
             self._loop.call_exception_handler({"message": f"connecting to {peer}", "exception": error, "task": task})
+
+    # ---- discovery calls
+
+    def located(self, peer: str, address: str) -> None:
+        self._neighbours = Neighbours(self._settings, self._discovery.known())
+        if any(each.interface == peer and (each.password or each.ttl_security) for each in self._settings.peers):
+            self._rekey()
+        self.engine.located(peer, address, self.now())
+        self.after_input()
+
+    def _rekey(self) -> None:
+        """Runs through at once but for a socket that is still to be opened."""
+        if self._relisten is None or self._relisten.done():
+            self._relisten = self._loop.create_task(self._listen(), name="keys of a peer that was found")
+
+    def link_lost(self, peer: str, reason: str) -> None:
+        if not any(each.interface == peer and each.link_fallover for each in self._settings.peers):
+            return
+        self.engine.link_lost(peer, reason, self.now())
+        for number, connection in list(self._connections.items()):
+            if peer in (connection.peer, connection.remote_address.partition("%")[2]):
+                del self._connections[number]
+                connection.abort()
+        attempt = self._attempts.pop(peer, None)
+        if attempt is not None:
+            attempt.cancel()
+            self.engine.connect_failed(peer, reason, self.now())
+        self.after_input()
 
     # ---- connections call
 
@@ -176,7 +218,10 @@ class Speaker:
 
     def _offer(self, connection: Connection) -> int | None:
         now = self.now()
-        if connection.peer is not None:
+        if connection.peer is None:
+            if self._discovery.met(connection.remote_address):
+                self._neighbours = Neighbours(self._settings, self._discovery.known())
+        else:
             return self.engine.connected(connection.peer, connection.local_address, now)
         sock = connection.socket
         try:
