@@ -13,10 +13,12 @@ from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
+from hornpipe.forwarding.entry import InsideRoute
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.net.rt import RouteTarget
+from hornpipe.vpn.inside import check_inside_routes
 from hornpipe.vpn.spec import EndpointSpec, InstanceSpec, PortSpec, Refused, SourceSpec
 
 MAX_VNI = 0xFFFFFF
@@ -63,6 +65,8 @@ class CheckedPort(msgspec.Struct, frozen=True, kw_only=True):
     inside: tuple[tuple[bytes, int], ...]
     """Addresses with prefix length for the interface inside the namespace."""
     gateways: tuple[bytes, ...]
+    inside_routes: tuple[InsideRoute, ...] = ()
+    """Further routes for the namespace."""
 
 
 class CheckedSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,6 +258,7 @@ def check_port(spec: PortSpec, field: str = "port", seed: tuple[str, ...] = ()) 
         interface=spec.interface if spec.interface is not None else veth_name(*seed, name),
         netns=spec.netns or "",
         endpoints=tuple(endpoints),
+        inside_routes=check_inside_routes(spec, field),
         inside=tuple(sorted((bytes(address), length) for address, length in inside)) if spec.netns else (),
         gateways=gateways,
     )

@@ -120,6 +120,7 @@ class Devices:
                     instance=self.instance.key,
                     addresses=checked.inside,
                     gateways=checked.gateways,
+                    routes=checked.inside_routes,
                     mtu=spec.mtu or self.mtu,
                     learn=learn,
                 )
