@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from hornpipe.dataplane.driver import EventSink
+from hornpipe.dataplane.dummy_inspect import inspect
 from hornpipe.dataplane.dummy_kernel import DummyKernel
 from hornpipe.forwarding.audit import Probe
 from hornpipe.forwarding.batch import Batch, Results, Scan
@@ -40,7 +41,7 @@ class DummyDriver:
         return {address: self.kernel.underlay.get(address) for address in addresses}
 
     async def inspect(self, questions: Sequence[Question]) -> list[Found]:
-        return [self.kernel.inspect(question) for question in questions]
+        return [inspect(self.kernel, question) for question in questions]
 
     async def survey(self, learning: Sequence[str]) -> Scan:
         scan = self.kernel.scan()

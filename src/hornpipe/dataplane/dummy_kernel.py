@@ -12,24 +12,12 @@ from typing import Any
 import msgspec
 
 from hornpipe.dataplane.driver import EventSink
+from hornpipe.dataplane.dummy_device import DummyDevices
+from hornpipe.dataplane.dummy_routing import DummyRouting
 from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan
-from hornpipe.forwarding.entry import (
-    ALIAS,
-    PORT_ALIAS,
-    Bridge,
-    Entry,
-    Gateway,
-    InterfaceAddress,
-    MplsInput,
-    NetnsPort,
-    Port,
-    Tunnel,
-    Vrf,
-    Vxlan,
-)
-from hornpipe.forwarding.inside import Inside, InsideLink
+from hornpipe.forwarding.entry import ALIAS, Bridge, Entry, Gateway, InterfaceAddress, NetnsPort, Port, Tunnel, Vrf
+from hornpipe.forwarding.inside import Inside
 from hornpipe.forwarding.link import Link
-from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.table import BulkKind, flood_key
 from hornpipe.forwarding.underlay import Way
 
@@ -50,8 +38,6 @@ class DummyKernel:
         self.neigh: dict[tuple[int, bytes], tuple[bytes, bool]] = {}
         self.namespaces: dict[str, set[str]] = {}
         """Network namespaces that exist -> the host ends of veth pairs into them."""
-        self.interiors: dict[str, Inside] = {}
-        """Namespace -> what we put into it."""
         self.features: dict[str, str] = {}
         """What it lacks -> what would give it."""
         self.underlay: dict[bytes, Way] = {}
@@ -59,6 +45,10 @@ class DummyKernel:
         self.writes: list[tuple[str, ...]] = []
         """What was done, in order: ("add", "fdb"), ("delete", "neigh"), ("put", "bridge"), ..."""
         self.sink: EventSink | None = None
+        self.routing = DummyRouting(self.links, lambda: self.sink)
+        self.devices = DummyDevices(self)
+        self._changes = 0
+        """Of links and addresses."""
         self._next_index = 1
         self._failures: list[str] = []
 
@@ -80,9 +70,10 @@ class DummyKernel:
             index=self._next_index, name=name, kind=kind, mac=mac, mtu=mtu, up=up, alias=alias, snooping=snooping
         )
         self._next_index += 1
-        return self._store(link)
+        return self.store(link)
 
-    def _store(self, link: Link) -> Link:
+    def store(self, link: Link) -> Link:
+        self._changes += 1
         self.links[link.name] = link
         if self.sink is not None:
             self.sink.link(link)
@@ -92,6 +83,8 @@ class DummyKernel:
         link = self.links.pop(name)
         for other in [other for other in self.links.values() if other.master == link.index]:
             self._release(other)
+        for other in [other for other in self.links.values() if other.lower == link.index and other.kind == "macvlan"]:
+            self.delete_link(other.name)
         self._lose_master_entries(link)
         self._lose(self.fdb, link.index)
         self._lose(self.bridge_fdb, link.index)
@@ -99,6 +92,8 @@ class DummyKernel:
         self.flood = {key for key in self.flood if key[0] != link.index}
         self.permanent &= self.bridge_fdb.keys()
         self.addresses.pop(link.index, None)
+        self.devices.neighbours.pop(name, None)
+        self.routing.device_lost(link.index, gone=True)
         for hosts in self.namespaces.values():
             hosts.discard(name)
         if self.sink is not None:
@@ -109,23 +104,44 @@ class DummyKernel:
         if not up:
             self._lose(self.fdb, link.index)
             self._lose(self.neigh, link.index)
-        self._store(msgspec.structs.replace(link, up=up))
+            self.devices.neighbours.pop(name, None)
+            self.routing.device_lost(link.index, gone=False)
+        self.store(msgspec.structs.replace(link, up=up))
+
+    def set_carrier(self, name: str, carrier: bool) -> None:
+        """The cable is pulled or put in again."""
+        link = self.links[name]
+        if not carrier:
+            self.routing.device_lost(link.index, gone=False)
+        self.store(msgspec.structs.replace(link, carrier=carrier))
 
     def set_master(self, name: str, bridge: str | None) -> None:
         link = self.links[name]
         if link.master:
             link = self._release(link)
         if bridge is not None:
-            master = self.links[bridge].index
+            master = self.links[bridge]
+            learning = True if master.kind == "bridge" else None
             suppress = False if link.kind == "vxlan" else None
-            self._store(msgspec.structs.replace(link, master=master, port_learning=True, suppress=suppress))
+            link = msgspec.structs.replace(link, master=master.index, port_learning=learning, suppress=suppress)
+            self._into(link, master)
+
+    def _into(self, link: Link, master: Link | None) -> Link:
+        """Going into or out of a VRF takes a device down and up again."""
+        if master is None or master.kind != "vrf" or not link.up:
+            return self.store(link)
+        self.store(link)
+        self.set_up(link.name, False)
+        self.set_up(link.name, True)
+        return self.links[link.name]
 
     def set_mtu(self, name: str, mtu: int) -> None:
-        self._store(msgspec.structs.replace(self.links[name], mtu=mtu))
+        self.store(msgspec.structs.replace(self.links[name], mtu=mtu))
 
     def _release(self, link: Link) -> Link:
         self._lose_master_entries(link)
-        return self._store(msgspec.structs.replace(link, master=0, port_learning=None, suppress=None))
+        master = next((master for master in self.links.values() if master.index == link.master), None)
+        return self._into(msgspec.structs.replace(link, master=0, port_learning=None, suppress=None), master)
 
     def _lose_master_entries(self, link: Link) -> None:
         for key in [key for key, (port, _) in self.bridge_fdb.items() if port == link.index]:
@@ -181,6 +197,7 @@ class DummyKernel:
     def delete_address(self, device: str, address: InterfaceAddress) -> None:
         index = self.links[device].index
         self.addresses.get(index, set()).discard(address)
+        self._changes += 1
         if self.sink is not None:
             self.sink.address(index, address, False)
 
@@ -211,6 +228,7 @@ class DummyKernel:
         results = Results()
         for entry in batch.puts:
             self._attempt(entry, self._put, results)
+        self._put_nexthops(batch, results)
         for number, chunk in enumerate(batch.chunks):
             for mac, port in chunk.evict.items():
                 self._evict(mac, port)
@@ -225,6 +243,9 @@ class DummyKernel:
                     results.errors.append((number, key, reason))
                 else:
                     self._delete(chunk, key, port)
+        for nexthop in batch.nexthop_deletes:
+            self.writes.append(("delete", "nexthop"))
+            self.routing.delete_nexthop(nexthop)
         for entry in batch.removals:
             self._attempt(entry, self._remove, results)
         for link in batch.strays:
@@ -233,7 +254,15 @@ class DummyKernel:
                 self.delete_link(link.name) if link.alias.startswith(ALIAS) else self.set_master(link.name, None)
         results.learnt = self._learnt(batch.learn)
         results.links = list(self.links.values())
+        results.mpls_input = [(link.index, link.index in self.routing.mpls_input) for link in results.links]
         return results
+
+    def _put_nexthops(self, batch: Batch, results: Results) -> None:
+        for number, content in batch.nexthops.items():
+            self.writes.append(("add", "nexthop"))
+            reason = self._failure() or self.routing.put_nexthop(number, content)
+            if reason:
+                results.nexthops[number] = reason
 
     def _attempt(self, entry: Entry, action: Callable[[Entry], str], results: Results) -> None:
         reason = self._failure() or action(entry)
@@ -241,115 +270,24 @@ class DummyKernel:
             results.entries[entry.key] = reason
 
     def _put(self, entry: Entry) -> str:
-        self.writes.append(("put", entry.kind))
-        if isinstance(entry, Bridge):
-            return self._put_bridge(entry)
-        if isinstance(entry, Vrf | Tunnel | MplsInput):
-            return f"a kernel in memory has no {entry.kind}"
-        bridge = self.links.get(entry.bridge)
-        if bridge is None:
-            return f"bridge {entry.bridge} does not exist"
-        if isinstance(entry, Vxlan):
-            return self._put_vxlan(entry, bridge)
-        if isinstance(entry, Gateway):
-            self.addresses.setdefault(bridge.index, set()).update(entry.addresses)
-            if self.sink is not None:
-                for address in entry.addresses:
-                    self.sink.address(bridge.index, address, True)
-            if entry.mac is not None:
-                self._store(msgspec.structs.replace(bridge, mac=entry.mac))
-            return ""
-        return self._put_port(entry, bridge)
-
-    def _put_bridge(self, entry: Bridge) -> str:
-        link = self.links.get(entry.name) or self.add_link(entry.name, "bridge")
-        if link.kind != "bridge":
-            return f"{entry.name} exists and is not a bridge"
-        mac, mtu = entry.mac or link.mac, entry.mtu or link.mtu
-        alias = ALIAS + entry.instance
-        self._store(msgspec.structs.replace(link, up=True, mac=mac, mtu=mtu, alias=alias, snooping=False))
-        return ""
-
-    def _put_vxlan(self, entry: Vxlan, bridge: Link) -> str:
-        link = self.links.get(entry.name)
-        if link is not None and (link.kind, link.vni, link.dstport) != ("vxlan", entry.vni, entry.dstport):
-            if not link.alias.startswith(ALIAS):
-                return f"{entry.name} exists and is not ours"
-            self.delete_link(entry.name)
-            link = None
-        link = link or self.add_link(entry.name, "vxlan")
-        if link.master != bridge.index:
-            self.set_master(entry.name, entry.bridge)
-            link = self.links[entry.name]
-        self._store(
-            msgspec.structs.replace(
-                link,
-                up=True,
-                vni=entry.vni,
-                local=entry.local,
-                dstport=entry.dstport,
-                mtu=entry.mtu or link.mtu,
-                alias=ALIAS + entry.instance,
-                port_learning=False,
-                suppress=entry.suppress,
-            )
-        )
-        return ""
-
-    def _put_port(self, entry: Port | NetnsPort, bridge: Link) -> str:
-        link = self.links.get(entry.name)
-        alias = PORT_ALIAS + entry.instance
-        if isinstance(entry, NetnsPort):
-            if entry.netns not in self.namespaces:
-                return f"network namespace {entry.netns} does not exist"
-            if link is None:
-                link = self.add_link(entry.name, "veth")
-            self.namespaces[entry.netns].add(entry.name)
-            self._dress(entry)
-            alias = ALIAS + entry.instance
-        if link is None:
-            return f"interface {entry.name} does not exist"
-        if link.master != bridge.index:
-            self.set_master(entry.name, entry.bridge)
-            link = self.links[entry.name]
-        mtu = entry.mtu or link.mtu
-        self._store(msgspec.structs.replace(link, up=True, mtu=mtu, alias=alias, port_learning=entry.learn))
-        return ""
-
-    def _dress(self, entry: NetnsPort) -> None:
-        defaults = {(bytes(len(gateway)), 0, gateway) for gateway in entry.gateways}
-        self.interiors.setdefault(entry.netns, {})[entry.inside] = InsideLink(
-            mac=entry.mac,
-            mtu=entry.mtu or 1500,
-            up=True,
-            addresses=frozenset(entry.addresses),
-            routes=frozenset({*defaults, *entry.routes}),
-        )
-
-    def inside(self, netns: str) -> Inside:
-        if netns not in self.namespaces:
-            raise OSError(f"network namespace {netns} does not exist")
-        return self.interiors.get(netns, {})
+        """An entry that is there already, and was looked into only because a mirror cannot show it, is no write."""
+        changes = self._changes
+        reason = self.devices.put(entry)
+        if reason or changes != self._changes or (not isinstance(entry, Vrf | Tunnel) and not _is_routed(entry)):
+            self.writes.append(("put", entry.kind))
+        return reason
 
     def _remove(self, entry: Entry) -> str:
         self.writes.append(("remove", entry.kind))
-        link = self.links.get(entry.name)
-        if link is None or (isinstance(entry, Bridge) and not entry.owned):
-            return ""
-        if isinstance(entry, Gateway):
-            for address in entry.addresses:
-                self.delete_address(entry.bridge, address)
-        elif isinstance(entry, Port):
-            if link.alias.startswith(PORT_ALIAS):
-                self.set_master(entry.name, None)
-                self._store(msgspec.structs.replace(self.links[entry.name], alias=""))
-        elif link.alias.startswith(ALIAS):
-            self.delete_link(entry.name)
-            if isinstance(entry, NetnsPort):
-                self.interiors.get(entry.netns, {}).pop(entry.inside, None)
+        self.devices.remove(entry)
         return ""
 
     def _add(self, chunk: Chunk, key: bytes, value: Any) -> str:
+        if chunk.kind in ("route", "mpls"):
+            self.writes.append(("add", chunk.kind))
+            if chunk.kind == "route":
+                return self.routing.add_route(chunk.index, key, value)
+            return self.routing.add_label(key, *value)
         index = chunk.index if chunk.kind != "local" else value
         link = next((link for link in self.links.values() if link.index == index), None)
         if link is None:
@@ -370,7 +308,11 @@ class DummyKernel:
 
     def _delete(self, chunk: Chunk, key: bytes, port: int) -> None:
         self.writes.append(("delete", chunk.kind))
-        if chunk.kind == "flood":
+        if chunk.kind == "route":
+            self.routing.drop_route(chunk.index, key)
+        elif chunk.kind == "mpls":
+            self.routing.labels.pop(key, None)
+        elif chunk.kind == "flood":
             self.flood.discard((chunk.index, key))
         elif chunk.kind == "neigh":
             self.neigh.pop((chunk.index, key), None)
@@ -383,6 +325,11 @@ class DummyKernel:
                 self.permanent.discard(where)
 
     # ---- reading
+
+    def inside(self, netns: str) -> Inside:
+        if netns not in self.namespaces:
+            raise OSError(f"network namespace {netns} does not exist")
+        return self.devices.interiors.get(netns, {})
 
     def _learnt(self, bridges: Sequence[str]) -> list[tuple[str, str, bytes]]:
         indexes = {self.links[name].index: name for name in bridges if name in self.links}
@@ -415,16 +362,10 @@ class DummyKernel:
                 table("local", bridge)[mac] = names[port]
             elif ours and (port, mac) not in self.fdb:
                 table("fdb", port)[mac] = None
+        self.routing.scan(scan)
         scan.permanent = [(names[key[0]], self.bridge_fdb[key][0], key[1]) for key in self.permanent]
         scan.learnt = self._learnt([link.name for link in self.links.values() if link.kind == "bridge"])
         return scan
-
-    def inspect(self, question: Question) -> Found:
-        kind, device, _ = question
-        link = self.links.get(device)
-        if kind == "link" and link is not None:
-            return Found(present=True, text=f"{device}: mtu {link.mtu} state {'UP' if link.up else 'DOWN'}")
-        return Found(present=False, text="not there")
 
     def snapshot(self) -> dict[str, Any]:
         """What it forwards by, with names for indexes: equal snapshots forward alike."""
@@ -440,4 +381,12 @@ class DummyKernel:
             "flood": {(names[index], key) for index, key in self.flood},
             "master": {(names[index], mac): names[port] for (index, mac), (port, _) in self.bridge_fdb.items()},
             "neigh": {(names[index], ip): value for (index, ip), value in self.neigh.items()},
+            "permanent": {name: neighbours for name, neighbours in self.devices.neighbours.items() if neighbours},
+            **self.routing.snapshot(),
         }
+
+
+def _is_routed(entry: Entry) -> bool:
+    if isinstance(entry, Port | NetnsPort):
+        return entry.routed is not None
+    return entry.routed if isinstance(entry, Bridge) else isinstance(entry, Gateway) and bool(entry.device)

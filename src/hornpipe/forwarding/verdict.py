@@ -103,12 +103,12 @@ def _vxlan(entry: Vxlan, links: Links, coming: Collection[str]) -> Verdict:
     return DONE if fits else APPLY
 
 
-_TUNNEL_KINDS = {("gre", 4): "gre", ("gre", 16): "ip6gre", ("udp", 4): "ipip", ("udp", 16): "ip6tnl"}
+TUNNEL_KINDS = {("gre", 4): "gre", ("gre", 16): "ip6gre", ("udp", 4): "ipip", ("udp", 16): "ip6tnl"}
 
 
 def _tunnel(entry: Tunnel, links: Links, coming: Collection[str]) -> Verdict:
     link = links.by_name.get(entry.name)
-    kind = _TUNNEL_KINDS[(entry.encapsulation, len(entry.local))]
+    kind = TUNNEL_KINDS[(entry.encapsulation, len(entry.local))]
     if link is None or link.kind != kind or link.alias != ALIAS + entry.instance:
         return APPLY
     fits = link.up and link.local == entry.local and link.remote == entry.remote and link.index in links.mpls_input

@@ -41,8 +41,9 @@ class Witness:
 
     def mpls_input(self, index: int, on: bool) -> None:
         """A link takes labelled packets now, or no longer."""
-        (self._links.mpls_input.add if on else self._links.mpls_input.discard)(index)
-        self._rare.affected(self._links.name_of(index), True)
+        if on != (index in self._links.mpls_input):
+            (self._links.mpls_input.add if on else self._links.mpls_input.discard)(index)
+            self._rare.affected(self._links.name_of(index), True)
 
     def nexthop(self, number: int, content: Nexthop | None) -> None:
         """A nexthop in our range was changed by somebody else, or is gone."""
