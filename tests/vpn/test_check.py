@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from hornpipe.net.mac import Mac
-from hornpipe.vpn.check import Endpoint, check_instance, check_port, check_source, derived_mac, veth_name
+from hornpipe.vpn.check import Endpoint, check_instance, check_port, check_source, veth_name
+from hornpipe.vpn.field import derived_mac
 from hornpipe.vpn.spec import EndpointSpec, InstanceSpec, PortSpec, Refused, SourceSpec
 
 M1 = "02:00:00:00:00:01"

@@ -1,14 +1,14 @@
-"""The numbers of broadcast domains: importer ids, RD numbers and VNIs, stable across restarts.
+"""The numbers of instances: importer ids, RD numbers, VNIs and MPLS labels, stable across restarts.
 
-`Identifiers` keeps one row a domain, restored from the intent before anything is allocated. A number that was given
-back is used again last, so that a late packet or route of the old owner does not meet a new one (RDs live on in other
-speakers' tables for as long as a withdraw travels).
+`Identifiers` keeps one row a domain (a broadcast domain or a router), restored from the intent before anything is
+allocated. A number that was given back is used again last, so that a late packet or route of the old owner does not
+meet a new one (RDs live on in other speakers' tables for as long as a withdraw travels).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 import msgspec
 
@@ -16,13 +16,19 @@ from hornpipe.vpn.spec import Refused
 
 
 class Identifier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The numbers of one broadcast domain, as the intent keeps them."""
+    """The numbers of one instance, as the intent keeps them."""
 
     id: int
     rd: int
     """The number in ``router-id:n``."""
     vni: int = 0
     """0: given by the specification, not allocated."""
+    label: int = 0
+    """MPLS label of a routed instance; 0: none."""
+    port_labels: dict[str, int] = {}
+    """By port, as ``source/name``."""
+    port_rds: dict[str, int] = {}
+    """The number in the RD of a port that has one of its own."""
 
 
 class Numbers:
@@ -80,10 +86,11 @@ class Numbers:
 class Identifiers:
     """Rows by domain key. `vnis` maps every VNI in use, given or allocated, to its domain."""
 
-    def __init__(self, vni_range: tuple[int, int]) -> None:
+    def __init__(self, vni_range: tuple[int, int], label_range: tuple[int, int] = (16, 1048575)) -> None:
         self._ids = Numbers(1, 0x7FFFFFFF)
         self._rds = Numbers(1, 65535)
         self._vnis = Numbers(*vni_range)
+        self._labels = Numbers(*label_range)
         self.rows: dict[str, Identifier] = {}
         self.vnis: dict[int, str] = {}
         self._given: dict[str, int] = {}
@@ -93,25 +100,34 @@ class Identifiers:
         """Rows of an intent, before any domain exists. Their VNIs are reserved until `settle`."""
         for domain, row in rows.items():
             if self._ids.claim(row.id) and self._rds.claim(row.rd):
-                if row.vni and not (row.vni not in self.vnis and self._vnis.claim(row.vni)):
-                    row = msgspec.structs.replace(row, vni=0)
-                self.rows[domain] = row
-                if row.vni:
-                    self.vnis[row.vni] = domain
+                vni = row.vni if row.vni and row.vni not in self.vnis and self._vnis.claim(row.vni) else 0
+                self.rows[domain] = msgspec.structs.replace(
+                    row,
+                    vni=vni,
+                    label=row.label if row.label and self._labels.claim(row.label) else 0,
+                    port_labels={port: label for port, label in row.port_labels.items() if self._labels.claim(label)},
+                    port_rds={port: rd for port, rd in row.port_rds.items() if self._rds.claim(rd)},
+                )
+                if vni:
+                    self.vnis[vni] = domain
 
     def settle(self, domains: Mapping[str, object]) -> None:
         """Forgets restored rows of domains that do not exist."""
         for domain in [domain for domain in self.rows if domain not in domains]:
             self.release(domain)
 
-    def check_capacity(self, more: int) -> None:
-        """Refuses what `acquire` would refuse in the middle."""
-        if more > 0 and len(self._rds) + more > 65535:
+    def check_capacity(self, more: int, vnis: int | None = None, labels: int = 0, rds: int = 0) -> None:
+        """Refuses what `acquire` and those for labels and RDs would refuse in the middle. `more`: instances; `vnis`,
+        `labels`, `rds`: numbers beside, `vnis` as many as instances by default."""
+        if more + rds > 0 and len(self._rds) + more + rds > 65535:
             raise Refused("instances", "all 65535 automatic route distinguishers are in use", kind="busy")
-        if more > 0 and len(self._vnis) + more > self._vnis.last - self._vnis.first + 1:
+        vnis = more if vnis is None else vnis
+        if vnis > 0 and len(self._vnis) + vnis > self._vnis.last - self._vnis.first + 1:
             raise Refused("instances", "the range of VNIs is used up", "widen vxlan.vni_range", "busy")
+        if labels > 0 and len(self._labels) + labels > self._labels.last - self._labels.first + 1:
+            raise Refused("instances", "the range of MPLS labels is used up", "widen ipvpn.label_range", "busy")
 
-    def acquire(self, domain: str, given_vni: int) -> tuple[Identifier, int]:
+    def acquire(self, domain: str, given_vni: int, *, with_vni: bool = True) -> tuple[Identifier, int]:
         """The row and the VNI in force. The caller has made sure that `given_vni` is free or the domain's own."""
         row = self.rows.get(domain)
         if row is None:
@@ -119,6 +135,12 @@ class Identifiers:
             if number is None or rd is None:
                 raise Refused("instances", "all 65535 automatic route distinguishers are in use", kind="busy")
             row = self.rows[domain] = Identifier(id=number, rd=rd)
+        if not given_vni and not with_vni:
+            if row.vni:
+                self._drop_vni(row.vni)
+                row = self.rows[domain] = msgspec.structs.replace(row, vni=0)
+            self._forget_given(domain)
+            return row, 0
         if given_vni:
             if row.vni:
                 self._drop_vni(row.vni)
@@ -162,6 +184,59 @@ class Identifiers:
             return
         self._ids.release(row.id)
         self._rds.release(row.rd)
+        for label in (row.label, *row.port_labels.values()):
+            self._labels.release(label)
+        for rd in row.port_rds.values():
+            self._rds.release(rd)
         if row.vni:
             self._drop_vni(row.vni)
         self._forget_given(domain)
+
+    # ---- of routed instances
+
+    def label(self, domain: str) -> int:
+        """The instance's MPLS label."""
+        row = self.rows[domain]
+        if not row.label:
+            row = self.rows[domain] = msgspec.structs.replace(row, label=self._label())
+        return row.label
+
+    def port_label(self, domain: str, port: str) -> int:
+        row = self.rows[domain]
+        if port not in row.port_labels:
+            labels = {**row.port_labels, port: self._label()}
+            row = self.rows[domain] = msgspec.structs.replace(row, port_labels=labels)
+        return row.port_labels[port]
+
+    def port_rd(self, domain: str, port: str) -> int:
+        row = self.rows[domain]
+        if port not in row.port_rds:
+            rd = self._rds.take()
+            if rd is None:
+                raise Refused("instances", "all 65535 automatic route distinguishers are in use", kind="busy")
+            row = self.rows[domain] = msgspec.structs.replace(row, port_rds={**row.port_rds, port: rd})
+        return row.port_rds[port]
+
+    def _label(self) -> int:
+        label = self._labels.take()
+        if label is None:
+            raise Refused("instances", "the range of MPLS labels is used up", "widen ipvpn.label_range", "busy")
+        return label
+
+    def trim(self, domain: str, *, label: bool, labels: Container[str], rds: Container[str]) -> None:
+        """Gives back what is no longer used: the instance's label unless `label`, those of ports not named."""
+        row = self.rows[domain]
+        if row.label and not label:
+            self._labels.release(row.label)
+            row = msgspec.structs.replace(row, label=0)
+        for port, number in row.port_labels.items():
+            if port not in labels:
+                self._labels.release(number)
+        for port, number in row.port_rds.items():
+            if port not in rds:
+                self._rds.release(number)
+        self.rows[domain] = msgspec.structs.replace(
+            row,
+            port_labels={port: number for port, number in row.port_labels.items() if port in labels},
+            port_rds={port: number for port, number in row.port_rds.items() if port in rds},
+        )

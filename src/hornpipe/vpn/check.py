@@ -8,26 +8,56 @@ checked forms are what the rest of the vpn layer works with; they compare equal 
 from __future__ import annotations
 
 import hashlib
-import re
-from typing import Literal, Protocol, TypeVar
+from collections.abc import Iterable
 
 import msgspec
 
 from hornpipe.forwarding.entry import InsideRoute
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
+from hornpipe.net.prefix import Prefix
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.net.rt import RouteTarget
+from hornpipe.vpn.field import (
+    MAX_NAME,
+    MAX_VNI,
+    check_address,
+    check_interface,
+    check_mac,
+    check_mtu,
+    check_name,
+    check_netns,
+    check_prefix,
+    check_rts,
+    derived_mac,
+    parse,
+)
 from hornpipe.vpn.inside import check_inside_routes
+from hornpipe.vpn.routed.terms import RouterTerms, check_router
 from hornpipe.vpn.spec import EndpointSpec, InstanceSpec, PortSpec, Refused, SourceSpec
 
-MAX_VNI = 0xFFFFFF
-INTERFACE = re.compile(r"[^/\s]{1,15}")
-"""What the kernel's dev_valid_name takes; IFNAMSIZ is 16 with the terminating zero."""
-MAX_NAME = 200
-"""An instance's name is part of its links' alias, for which the kernel has 255 bytes."""
-MIN_MTU = 68
-"""RFC 791: every internet module must forward 68 octets; the kernel's ETH_MIN_MTU."""
+OF_EVPN = (
+    "bridge",
+    "gateways",
+    "gateway_mac",
+    "arp_suppression",
+    "shared",
+    "vrf",
+    "irb",
+    "host_addresses",
+)
+OF_IPVPN = (
+    "encapsulations",
+    "label_mode",
+    "host_table",
+    "readvertise",
+    "attract_traffic",
+    "fallback",
+)
+"""Fields of an instance that only this type has."""
+PORT_OF_EVPN = ("learn", "sticky")
+PORT_OF_IPVPN = ("evpn", "routes", "advertise_subnet", "direction", "local_pref", "lb_consistent_hash_order")
+MAX_U32 = 0xFFFFFFFF
 
 
 class CheckedInstance(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +75,9 @@ class CheckedInstance(msgspec.Struct, frozen=True, kw_only=True):
     """Address and prefix length."""
     gateway_mac: bytes
     """Empty if there are no gateways."""
+    host_addresses: tuple[tuple[bytes, int], ...] = ()
+    router: RouterTerms | None = None
+    """None: a broadcast domain."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -67,80 +100,15 @@ class CheckedPort(msgspec.Struct, frozen=True, kw_only=True):
     gateways: tuple[bytes, ...]
     inside_routes: tuple[InsideRoute, ...] = ()
     """Further routes for the namespace."""
+    routes: tuple[bytes, ...] = ()
+    """Prefixes behind it, as `route_key` has them."""
+    subnets: tuple[bytes, ...] = ()
+    """Prefixes to announce instead of the addresses."""
 
 
 class CheckedSource(msgspec.Struct, frozen=True, kw_only=True):
     instances: dict[str, CheckedInstance]
     ports: dict[str, CheckedPort]
-
-
-Value_co = TypeVar("Value_co", covariant=True)
-
-
-class Parsed(Protocol[Value_co]):
-    @classmethod
-    def parse(cls, text: str) -> Value_co: ...
-
-
-Value = TypeVar("Value")
-
-
-def parse(kind: type[Parsed[Value]], text: str, field: str) -> Value:
-    try:
-        return kind.parse(text)
-    except ValueError as error:
-        raise Refused(field, str(error)) from error
-
-
-def check_name(text: str, field: str) -> str:
-    if not text or len(text) > MAX_NAME or not text.isprintable():
-        raise Refused(field, f"must be 1 to {MAX_NAME} printable characters", "give a name such as red")
-    return text
-
-
-def check_interface(text: str, field: str) -> str:
-    if not INTERFACE.fullmatch(text) or text in {".", ".."}:
-        raise Refused(field, f"{text!r} is not an interface name", "1 to 15 characters without slash or space, as tap0")
-    return text
-
-
-def check_mtu(mtu: int | None, field: str) -> None:
-    if mtu is not None and not MIN_MTU <= mtu <= 65535:
-        raise Refused(field, f"{mtu} is not an MTU", f"{MIN_MTU} to 65535, or leave it out")
-
-
-def check_mac(text: str, field: str) -> Mac:
-    mac: Mac = parse(Mac, text, field)
-    if mac[0] & 1 or not any(mac):
-        raise Refused(
-            field, f"{text} is not the address of one station", "give a unicast MAC such as 02:00:00:00:00:05"
-        )
-    return mac
-
-
-def check_address(text: str, field: str, length: Literal["no", "may", "must"] = "may") -> tuple[Address, int]:
-    """An address of a host with the prefix length it was written with (the full length if without)."""
-    bare, slash, suffix = text.partition("/")
-    address: Address = parse(Address, bare, field)
-    full = len(address) * 8
-    if slash and (length == "no" or not suffix.isdecimal() or not 0 < int(suffix) <= full):
-        raise Refused(field, f"{text!r} is not a host address", f"an address{' and length 1 to ' + str(full)}")
-    if not slash and length == "must":
-        raise Refused(field, f"{text!r} lacks the prefix length", f"such as {text}/{24 if full == 32 else 64}")
-    multicast = address[0] >= 0xE0 if full == 32 else address[0] == 0xFF
-    if multicast or not any(address):
-        raise Refused(field, f"{bare} is not the address of one host", "give a unicast address")
-    return address, int(suffix) if slash else full
-
-
-def check_rts(texts: tuple[str, ...], field: str) -> frozenset[bytes]:
-    return frozenset(bytes(parse(RouteTarget, text, f"{field}[{index}]")) for index, text in enumerate(texts))
-
-
-def derived_mac(*words: str) -> bytes:
-    """A locally administered unicast MAC that follows from words alone."""
-    digest = hashlib.sha256("\0".join(words).encode()).digest()
-    return bytes([digest[0] & 0xFC | 0x02]) + digest[1:6]
 
 
 def domain_of(spec: InstanceSpec, import_rts: frozenset[bytes], export_rts: frozenset[bytes]) -> str:
@@ -156,8 +124,7 @@ def domain_of(spec: InstanceSpec, import_rts: frozenset[bytes], export_rts: froz
 
 def check_instance(spec: InstanceSpec, field: str = "instance") -> CheckedInstance:
     name = check_name(spec.name, f"{field}.name")
-    if spec.type != "evpn":
-        raise Refused(f"{field}.type", f"{spec.type} is not built yet", "give evpn", "unsupported")
+    check_belongs(spec, OF_EVPN if spec.type == "ipvpn" else OF_IPVPN, field, f"an {spec.type} instance")
     if name.startswith("shared:"):
         raise Refused(f"{field}.name", "names that begin with shared: are ours", "give another name")
     if spec.vni is not None and not 1 <= spec.vni <= MAX_VNI:
@@ -167,19 +134,7 @@ def check_instance(spec: InstanceSpec, field: str = "instance") -> CheckedInstan
     check_mtu(spec.mtu, f"{field}.mtu")
     imports = check_rts(spec.import_rts, f"{field}.import_rts")
     exports = check_rts(spec.export_rts, f"{field}.export_rts")
-    gateways = tuple(
-        check_address(text, f"{field}.gateways[{index}]", "must") for index, text in enumerate(spec.gateways)
-    )
-    if len({address for address, _ in gateways}) != len(gateways):
-        raise Refused(f"{field}.gateways", "names an address twice", "name each once")
-    mac = b""
-    if spec.gateway_mac is not None:
-        mac = bytes(check_mac(spec.gateway_mac, f"{field}.gateway_mac"))
-        if not gateways:
-            raise Refused(f"{field}.gateway_mac", "has no gateways", "give the addresses in gateways, or leave it out")
-    elif gateways:
-        # Every host of the instance must derive the same MAC, so that the gateway is one for a workload that moves.
-        mac = derived_mac("gateway", *sorted(str(address) for address, _ in gateways))
+    gateways, mac = check_gateways(spec, field)
     return CheckedInstance(
         spec=spec,
         name=name,
@@ -188,16 +143,58 @@ def check_instance(spec: InstanceSpec, field: str = "instance") -> CheckedInstan
         rd=bytes(parse(RouteDistinguisher, spec.rd, f"{field}.rd")) if spec.rd is not None else b"",
         import_rts=imports,
         export_rts=exports,
-        gateways=tuple((bytes(address), length) for address, length in gateways),
+        gateways=gateways,
         gateway_mac=mac,
+        host_addresses=check_host_addresses(spec, gateways, field),
+        router=check_router(spec, field) if spec.type == "ipvpn" else None,
     )
 
 
-def check_netns(text: str, field: str) -> str:
-    good = text.startswith("/") or (text and "/" not in text and text not in {".", ".."})
-    if not good or not text.isprintable():
-        raise Refused(field, f"{text!r} is not a network namespace", "a name of `ip netns` or an absolute path")
-    return text
+def check_belongs(spec: msgspec.Struct, others: tuple[str, ...], field: str, what: str) -> None:
+    """Refuses fields that the other type has."""
+    defaults = {given.name: given.default for given in msgspec.structs.fields(spec)}
+    for name in others:
+        if getattr(spec, name) != defaults[name]:
+            raise Refused(f"{field}.{name}", f"is not a field of {what}", "leave it out")
+
+
+def check_gateways(spec: InstanceSpec, field: str) -> tuple[tuple[tuple[bytes, int], ...], bytes]:
+    """The gateways and their MAC; empty if there are none."""
+    gateways = check_addresses(spec.gateways, f"{field}.gateways")
+    if spec.gateway_mac is not None:
+        mac = bytes(check_mac(spec.gateway_mac, f"{field}.gateway_mac"))
+        if not gateways:
+            raise Refused(f"{field}.gateway_mac", "has no gateways", "give the addresses in gateways, or leave it out")
+        return gateways, mac
+    return gateways, gateway_mac(address for address, _ in gateways)
+
+
+def gateway_mac(addresses: Iterable[bytes]) -> bytes:
+    """Every host of an instance must derive the same MAC, so that the gateway is one for a workload that moves."""
+    texts = sorted(str(Address(address)) for address in addresses)
+    return derived_mac("gateway", *texts) if texts else b""
+
+
+def check_addresses(texts: tuple[str, ...], field: str) -> tuple[tuple[bytes, int], ...]:
+    """Addresses of the host, with prefix lengths."""
+    found = tuple(check_address(text, f"{field}[{index}]", "must") for index, text in enumerate(texts))
+    if len({address for address, _ in found}) != len(found):
+        raise Refused(field, "names an address twice", "name each once")
+    return tuple((bytes(address), length) for address, length in found)
+
+
+def check_host_addresses(
+    spec: InstanceSpec, gateways: tuple[tuple[bytes, int], ...], field: str
+) -> tuple[tuple[bytes, int], ...]:
+    found = check_addresses(spec.host_addresses, f"{field}.host_addresses")
+    if found and not gateways:
+        raise Refused(f"{field}.host_addresses", "has no gateways", "they are beside the gateways: give those too")
+    if found and spec.bridge is not None:
+        raise Refused(f"{field}.host_addresses", "cannot be on a bridge that is not ours", "leave out bridge")
+    both = {address for address, _ in found} & {address for address, _ in gateways}
+    if both:
+        raise Refused(f"{field}.host_addresses", f"{Address(both.pop())} is a gateway too", "give another address")
+    return found
 
 
 def check_endpoint(spec: EndpointSpec, field: str) -> Endpoint:
@@ -209,19 +206,39 @@ def check_endpoint(spec: EndpointSpec, field: str) -> Endpoint:
 
 
 def check_attachment(spec: PortSpec, field: str) -> None:
-    if (spec.interface is None) == (spec.netns is None):
+    if [spec.interface, spec.netns, spec.evpn].count(None) != 2:
         raise Refused(
-            f"{field}.interface", "exactly one of interface and netns is needed", "give one, leave out the other"
+            f"{field}.interface", "exactly one of interface, netns and evpn is needed", "give one, leave out the others"
         )
-    if spec.interface is not None:
-        check_interface(spec.interface, f"{field}.interface")
-        if spec.mac is None and spec.addresses:
-            raise Refused(f"{field}.mac", "is missing", "addresses belong to a MAC: give it")
-        if spec.mac is None and not spec.learn and not spec.endpoints:
-            raise Refused(f"{field}.mac", "is missing", "give the station's MAC, or learn=true")
-    else:
-        check_netns(spec.netns or "", f"{field}.netns")
+    if spec.netns is not None:
+        check_netns(spec.netns, f"{field}.netns")
         check_interface(spec.netns_interface, f"{field}.netns_interface")
+        return
+    if spec.mac is None and spec.addresses:
+        raise Refused(f"{field}.mac", "is missing", "addresses belong to a MAC: give it")
+    if spec.evpn is not None:
+        check_name(spec.evpn, f"{field}.evpn")
+        return
+    check_interface(spec.interface or "", f"{field}.interface")
+    if spec.mac is None and not spec.learn and not spec.endpoints:
+        raise Refused(f"{field}.mac", "is missing", "give the station's MAC, or learn=true")
+
+
+def check_routed(
+    spec: PortSpec, addresses: set[tuple[Address, int]], field: str
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """What a port of an ``ipvpn`` has more: the prefixes behind it, and those announced instead of its addresses."""
+    routes = tuple(check_prefix(text, f"{field}.routes[{i}]") for i, text in enumerate(spec.routes))
+    for index, route in enumerate(routes):
+        if not any(len(address) == len(route) - 1 for address, _ in addresses):
+            raise Refused(f"{field}.routes[{index}]", "no address of the port is of this IP version", "give one first")
+    if spec.local_pref is not None and not 0 <= spec.local_pref <= MAX_U32:
+        raise Refused(f"{field}.local_pref", f"{spec.local_pref} is not a LOCAL_PREF", f"0 to {MAX_U32}")
+    order = spec.lb_consistent_hash_order
+    if order is not None and not 0 <= order <= MAX_U32:
+        raise Refused(f"{field}.lb_consistent_hash_order", f"{order} is not an order", f"0 to {MAX_U32}")
+    subnets = {bytes(Prefix.of(address, length)) for address, length in addresses} if spec.advertise_subnet else set()
+    return tuple(sorted(set(routes))), tuple(sorted(subnets))
 
 
 def check_port(spec: PortSpec, field: str = "port", seed: tuple[str, ...] = ()) -> CheckedPort:
@@ -230,10 +247,34 @@ def check_port(spec: PortSpec, field: str = "port", seed: tuple[str, ...] = ()) 
     check_name(spec.instance, f"{field}.instance")
     check_attachment(spec, field)
     check_mtu(spec.mtu, f"{field}.mtu")
+    endpoints = check_endpoints(spec, field, seed)
+    inside = {check_address(text, f"{field}.addresses[{i}]") for i, text in enumerate(spec.addresses)}
+    gateways = tuple(
+        bytes(check_address(text, f"{field}.gateway[{i}]", "no")[0]) for i, text in enumerate(spec.gateway)
+    )
+    behind = {check_address(text, field) for more in spec.endpoints for text in more.addresses}
+    routes, subnets = check_routed(spec, inside | behind, field)
+    return CheckedPort(
+        spec=spec,
+        name=name,
+        instance=spec.instance,
+        interface=interface_of(spec, seed),
+        netns=spec.netns or "",
+        endpoints=endpoints,
+        inside=tuple(sorted((bytes(address), length) for address, length in inside)) if spec.netns else (),
+        gateways=gateways,
+        inside_routes=check_inside_routes(spec, field),
+        routes=routes,
+        subnets=subnets,
+    )
+
+
+def check_endpoints(spec: PortSpec, field: str, seed: tuple[str, ...]) -> tuple[Endpoint, ...]:
+    """The port's own MAC first."""
     endpoints: list[Endpoint] = []
     mac = spec.mac
     if mac is None and spec.netns is not None:
-        mac = str(Mac(derived_mac("port", *seed, name)))
+        mac = str(Mac(derived_mac("port", *seed, spec.name)))
     if mac is not None:
         endpoints.append(check_endpoint(EndpointSpec(mac=mac, addresses=spec.addresses), field))
     for index, more in enumerate(spec.endpoints):
@@ -247,21 +288,20 @@ def check_port(spec: PortSpec, field: str = "port", seed: tuple[str, ...] = ()) 
                 raise Refused(
                     f"{field}.addresses", f"{Address(address)} has two MACs", "an address has one MAC", "conflict"
                 )
-    inside = {check_address(text, f"{field}.addresses[{i}]") for i, text in enumerate(spec.addresses)}
-    gateways = tuple(
-        bytes(check_address(text, f"{field}.gateway[{i}]", "no")[0]) for i, text in enumerate(spec.gateway)
-    )
-    return CheckedPort(
-        spec=spec,
-        name=name,
-        instance=spec.instance,
-        interface=spec.interface if spec.interface is not None else veth_name(*seed, name),
-        netns=spec.netns or "",
-        endpoints=tuple(endpoints),
-        inside_routes=check_inside_routes(spec, field),
-        inside=tuple(sorted((bytes(address), length) for address, length in inside)) if spec.netns else (),
-        gateways=gateways,
-    )
+    return tuple(endpoints)
+
+
+def interface_of(spec: PortSpec, seed: tuple[str, ...]) -> str:
+    """The host's side of a port."""
+    if spec.evpn is not None:
+        return door_name(spec.evpn)
+    return spec.interface if spec.interface is not None else veth_name(*seed, spec.name)
+
+
+def door_name(evpn: str) -> str:
+    """Stands for the bridge of an ``evpn`` instance, whose name is not known before it has a VNI. No interface can be
+    called so."""
+    return f"evpn/{evpn}"
 
 
 def veth_name(*words: str) -> str:

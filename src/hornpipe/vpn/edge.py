@@ -14,12 +14,14 @@ from hornpipe.forwarding.state import Forwarding
 from hornpipe.net.mac import Mac
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.rib.path import Path
-from hornpipe.vpn.allocate import Identifier, Identifiers
+from hornpipe.vpn.allocate import Identifier
 from hornpipe.vpn.check import CheckedInstance
-from hornpipe.vpn.desired import Change, Desired, Plan
-from hornpipe.vpn.domain import Domain
+from hornpipe.vpn.desired import Change, Desired, Plan, PortId
+from hornpipe.vpn.domain import Domain, Shape
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.remote import remote_of
+from hornpipe.vpn.routed.router import Router
+from hornpipe.vpn.routed.terms import Routing
 from hornpipe.vpn.station import Station
 from hornpipe.vpn.surroundings import HEARSAY, Routes, Surroundings, Terms
 
@@ -29,16 +31,23 @@ class Edge:
         self.around = Surroundings(terms, routes, forwarding, notify)
         self.desired = Desired()
         self.around.ports = self.desired.ports
-        self.identifiers = Identifiers(terms.vni_range)
+        self.identifiers = self.around.identifiers
         self.instances: dict[str, Instance] = {}
-        """By domain key."""
+        """Broadcast domains, by their key."""
+        self.routers = self.around.routers
+        self.around.bridge_of = self._bridge_of
         self._by_id: dict[int, Instance] = {}
+        self._routers_by_id: dict[int, Router] = {}
         self._tokens = 0
 
     def instance(self, name: str) -> Instance | None:
         """By any of its names, or by its domain's key."""
         definition = self.desired.definitions.get(name)
         return self.instances.get(definition.current.domain if definition is not None else name)
+
+    def _bridge_of(self, name: str) -> str:
+        instance = self.instance(name)
+        return instance.devices.bridge if instance is not None and instance.ready else ""
 
     # ---- desired state
 
@@ -49,24 +58,46 @@ class Edge:
         self._carry_out(plan, now)
 
     def _check_capacity(self, plan: Plan) -> None:
-        fresh = [key for key, domain in plan.domains.items() if domain is not None and key not in self.instances]
-        going = [key for key, domain in plan.domains.items() if domain is None]
-        self.identifiers.check_capacity(len(fresh) - len(going))
+        fresh = [shape for key, shape in plan.domains.items() if shape is not None and key not in self.identifiers.rows]
+        going = [key for key, shape in plan.domains.items() if shape is None]
+        more = len(fresh) - len(going)
+        routers = [shape for shape in plan.domains.values() if isinstance(shape, Routing)]
+        vnis = [shape for shape in fresh if not isinstance(shape, Routing) or self._wants_vni(shape)]
+        ports = [port for port in plan.entering if port not in plan.leaving and plan.entering[port][0] in self.routers]
+        several = len(ports) + len(routers) if routers or ports else 0
+        self.identifiers.check_capacity(more, len(vnis) - len(going), several, several)
+
+    def _wants_vni(self, routing: Routing) -> bool:
+        return "vxlan" in routing.encapsulations(self.around.terms.encapsulations)
 
     def _carry_out(self, plan: Plan, now: float) -> None:
         kept = self._take_out(plan)
         self.desired.commit(plan)
         for old, new in plan.renamed.items():
             self._rename(old, new)
-        for key, domain in plan.domains.items():
-            if domain is None and key in self.instances:
+        gone = [key for key, shape in plan.domains.items() if shape is None]
+        for key in gone:
+            if key in self.instances:
                 self._close(key)
-        self._set_domains({key: domain for key, domain in plan.domains.items() if domain is not None}, now)
+        shapes = {key: shape for key, shape in plan.domains.items() if shape is not None}
+        numbers = self._acquire(shapes)
+        self._free_vnis(shapes, numbers)
+        self._set_routers({key: shape for key, shape in shapes.items() if isinstance(shape, Routing)}, numbers, now)
+        self._set_domains({key: shape for key, shape in shapes.items() if isinstance(shape, Domain)}, numbers, now)
+        for key in gone:
+            if key in self.routers:
+                self._close_router(key)
         for port, (into, checked) in plan.entering.items():
-            self.instances[into].attach(port, checked, now, kept.get(into, {}))
+            if into in self.routers:
+                self.routers[into].ports.attach(port, checked, now)
+            else:
+                self.instances[into].attach(port, checked, now, kept.get(into, {}))
         for key, stations in kept.items():
             if key in self.instances:
                 self.instances[key].retire(stations.values())
+        for key in {domain for domain, _ in (*plan.leaving.values(), *plan.entering.values())} | shapes.keys():
+            if key in self.routers:
+                self.routers[key].ports.trim()
 
     def _take_out(self, plan: Plan) -> dict[str, dict[bytes, Station]]:
         """Ports and stations that leave, first; returns the stations by (new) domain, for ports that take them over."""
@@ -74,8 +105,11 @@ class Edge:
         for port, (domain, _) in plan.leaving.items():
             after = plan.renamed.get(domain, domain)
             into, checked = plan.entering.get(port, ("", None))
-            instance = self.instances[domain]
-            left = instance.shrink(port, checked if into == after else None)
+            staying = checked if into == after else None
+            if domain in self.routers:
+                self.routers[domain].ports.shrink(port, staying)
+                continue
+            left = self.instances[domain].shrink(port, staying)
             kept.setdefault(after, {}).update(left)
         return kept
 
@@ -90,18 +124,55 @@ class Edge:
         self.around.routes.drop_importer(instance.id, EVPN)
         self.identifiers.release(key)
 
-    def _set_domains(self, domains: dict[str, Domain], now: float) -> None:
+    def _close_router(self, key: str, *, keep: bool = False) -> None:
+        """`keep`: its numbers."""
+        router = self.routers.pop(key)
+        router.close()
+        del self._routers_by_id[router.id]
+        if not keep:
+            self.identifiers.release(key)
+
+    def _acquire(self, shapes: Mapping[str, Shape]) -> dict[str, tuple[int, bytes, int]]:
+        """Importer id, RD and VNI in force of each; given VNIs first, so that none is allocated that is given."""
         numbers: dict[str, tuple[int, bytes, int]] = {}
-        for key, domain in sorted(domains.items(), key=lambda item: (not item[1].vni, item[0])):
-            row, vni = self.identifiers.acquire(key, domain.vni)
-            rd = domain.rd or bytes(RouteDistinguisher.from_address(self.around.terms.router_id, row.rd))
+        for key, shape in sorted(shapes.items(), key=lambda item: (not item[1].vni, item[0])):
+            wants = not isinstance(shape, Routing) or self._wants_vni(shape)
+            row, vni = self.identifiers.acquire(key, shape.vni, with_vni=wants)
+            rd = shape.rd or bytes(RouteDistinguisher.from_address(self.around.terms.router_id, row.rd))
             numbers[key] = (row.id, rd, vni)
+        return numbers
+
+    def _free_vnis(self, shapes: Mapping[str, Shape], numbers: Mapping[str, tuple[int, bytes, int]]) -> None:
+        """Devices whose name another may take now go first."""
         for key, (_, _, vni) in numbers.items():
-            instance = self.instances.get(key)
-            if instance is not None and (instance.vni, instance.domain.bridge) != (vni, domains[key].bridge):
+            instance, router = self.instances.get(key), self.routers.get(key)
+            if instance is not None and (instance.vni, instance.domain.bridge) != (vni, shapes[key].bridge):
                 instance.devices.close()
-        for key, (number, rd, vni) in numbers.items():
-            self._set_domain(key, domains[key], number, rd, vni, now)
+            if router is not None and router.vni != vni:
+                router.devices.close_vni()
+
+    def _set_routers(
+        self, routings: Mapping[str, Routing], numbers: Mapping[str, tuple[int, bytes, int]], now: float
+    ) -> None:
+        for key, routing in routings.items():
+            number, rd, vni = numbers[key]
+            router = self.routers.get(key)
+            self._tokens += 1
+            if router is not None and router.routing.terms.host_table != routing.terms.host_table:
+                self._close_router(key, keep=True)  # `Desired` has made sure that it has no ports
+                router = None
+            if router is None:
+                router = Router(routing, number, rd, vni, self.around, self._tokens, now)
+                self.routers[key] = self._routers_by_id[number] = router
+                router.start()
+            elif (router.routing, router.rd, router.vni) != (routing, rd, vni):
+                router.update(routing, rd, vni, self._tokens)
+
+    def _set_domains(
+        self, domains: Mapping[str, Domain], numbers: Mapping[str, tuple[int, bytes, int]], now: float
+    ) -> None:
+        for key in sorted(domains, key=lambda key: (not domains[key].vni, key)):
+            self._set_domain(key, domains[key], *numbers[key], now)
 
     def _set_domain(self, key: str, domain: Domain, number: int, rd: bytes, vni: int, now: float) -> None:
         instance = self.instances.get(key)
@@ -129,16 +200,18 @@ class Edge:
     def run(self, budget: int, now: float) -> int:
         """Takes up to `budget` changed keys from the RIB; returns how many there were."""
         dirty = self.around.routes.take_imports(budget)
-        concerned: dict[int, list[bytes]] = {}
-        for importer, _, key in dirty:
+        concerned: dict[tuple[int, int], list[bytes]] = {}
+        for importer, family, key in dirty:
             try:
-                concerned[importer].append(key)
+                concerned[(importer, family)].append(key)
             except KeyError:
-                concerned[importer] = [key]
-        for importer, keys in concerned.items():
-            instance = self._by_id.get(importer)
+                concerned[(importer, family)] = [key]
+        for (importer, family), keys in concerned.items():
+            instance, router = self._by_id.get(importer), self._routers_by_id.get(importer)
             if instance is not None:
                 instance.take(keys, now)
+            elif router is not None:
+                router.take(family, keys)
         return len(dirty)
 
     # ---- kernel
@@ -153,10 +226,23 @@ class Edge:
                 self.around.links.discard(name)
             port = self.desired.interfaces.get(name)
             if port is not None:
-                self.instances[self.desired.domain_of(port)].link(port, self.desired.ports[port], now)
+                self._port_link(port, now)
             for instance in self.instances.values():
                 if instance.domain.bridge == name:
                     instance.bridge_changed(now)
+
+    def _port_link(self, port: PortId, now: float) -> None:
+        domain = self.desired.domain_of(port)
+        if domain in self.routers:
+            self.routers[domain].ports.link(port, now)
+        else:
+            self.instances[domain].link(port, self.desired.ports[port], now)
+
+    def underlay_changed(self, addresses: Iterable[bytes], now: float) -> None:
+        """The ways to remote PEs are others now, or there are none."""
+        changed = frozenset(addresses)
+        for router in self.routers.values():
+            router.uses_changed(lambda use: use.vtep in changed)
 
     def kernel_macs(self, changes: Iterable[tuple[str, str, bytes, bool]], now: float) -> None:
         by_bridge = {instance.devices.bridge: instance for instance in self.instances.values()}
@@ -214,11 +300,19 @@ class Edge:
 
     def configure(self, terms: Terms) -> None:
         """Only what `hornpipe.engine.settings.check_reload` lets through: times and limits, the underlay's MTU."""
-        mtu = self.around.terms.underlay_mtu
-        self.around.terms = terms
-        if mtu != terms.underlay_mtu:
+        old, self.around.terms = self.around.terms, terms
+        if old.underlay_mtu != terms.underlay_mtu:
             for instance in self.instances.values():
                 instance.devices.update()
+        self.around.transport.interfaces_changed(old.mpls_interfaces, terms.mpls_interfaces)
+        if (old.underlay_mtu, old.encapsulations) != (terms.underlay_mtu, terms.encapsulations):
+            routings = {key: router.routing for key, router in self.routers.items()}
+            numbers = self._acquire(routings)
+            for key, router in self.routers.items():
+                self._tokens += 1
+                _, rd, vni = numbers[key]
+                router.update(router.routing, rd, vni, self._tokens)
+                router.ports.trim()
 
     def importers(self, path: Path) -> list[Instance]:
         """The instances that import a path."""
@@ -235,12 +329,17 @@ class Edge:
     def restore_orphan(self, checked: CheckedInstance, now: float) -> None:
         """An instance that ports to be restored need, and nobody defines."""
         self.desired.adopt_orphan(checked)
-        self._set_domains({checked.domain: self.desired.domains[checked.domain]}, now)
+        shapes = {checked.domain: self.desired.domains[checked.domain]}
+        numbers = self._acquire(shapes)
+        self._set_routers({key: shape for key, shape in shapes.items() if isinstance(shape, Routing)}, numbers, now)
+        self._set_domains({key: shape for key, shape in shapes.items() if isinstance(shape, Domain)}, numbers, now)
 
     def settle_identifiers(self, now: float) -> None:
         """All sources are restored: numbers and orphans that nobody needs go."""
         self._carry_out(self.desired.plan_unneeded(), now)
-        self.identifiers.settle(self.instances)
+        self.identifiers.settle({**self.instances, **self.routers})
+        for router in self.routers.values():
+            router.ports.trim()
 
     def sequences(self) -> list[tuple[str, str, int, bool]]:
         """(domain, MAC, sequence, is elsewhere) of stations that are not in the initial state."""

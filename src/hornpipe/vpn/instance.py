@@ -23,6 +23,7 @@ from hornpipe.vpn.remote import Remote
 from hornpipe.vpn.station import Attachment, Station
 
 if TYPE_CHECKING:
+    from hornpipe.vpn.routed.router import Router
     from hornpipe.vpn.surroundings import Surroundings
 
 
@@ -43,6 +44,8 @@ class Instance:
         self.imported = Imported(self, around.best, around.vtep)
         self.origin = Origin(self, around.routes, around.vtep)
         self.devices = Devices(self, around.forwarding)
+        self.router: Router | None = None
+        """Whose VRF the bridge is in."""
 
     @property
     def key(self) -> str:
@@ -56,15 +59,23 @@ class Instance:
     # ---- life
 
     def start(self) -> None:
+        self.router = self.around.routers.get(self.domain.vrf)
         self.devices.start()
         self.origin.renumber()
         self._gateway(self.created)
+        if self.router is not None:
+            self.router.irb.bind(self)
 
     def update(self, domain: Domain, rd: bytes, vni: int, token: int, now: float) -> None:
         """The same broadcast domain under other terms."""
-        old, self.domain = self.domain, domain
-        renumbered = (rd, vni, domain.export_rts, domain.bridge) != (self.rd, self.vni, old.export_rts, old.bridge)
+        old, was, self.domain = self.domain, self.rd, domain
+        renumbered = (rd, vni, domain.export_rts, domain.bridge) != (was, self.vni, old.export_rts, old.bridge)
+        renumbered = renumbered or (domain.vrf, domain.symmetric) != (old.vrf, old.symmetric)
         self.rd, self.vni, self.token = rd, vni, token
+        router = self.around.routers.get(domain.vrf)
+        if self.router is not None and (self.router, rd, domain.key) != (router, was, old.key):
+            self.router.irb.unbind(old.key, was)
+        self.router = router
         if self.devices.started:
             self.devices.update()
         else:
@@ -72,8 +83,17 @@ class Instance:
         self._gateway(now)
         if renumbered:
             self.origin.renumber()
+        if router is not None:
+            router.irb.bind(self)
+
+    def router_changed(self) -> None:
+        """Its L3 VNI, route targets or device are others."""
+        self.devices.update()
+        self.origin.renumber()
 
     def close(self) -> None:
+        if self.router is not None:
+            self.router.irb.unbind(self.key, self.rd)
         self.origin.withdraw_all()
         self.devices.close()
 

@@ -30,7 +30,7 @@ KEPT_VALUES = 256
 
 
 class Remote:
-    __slots__ = ("claim", "floods", "gateway", "local", "reason", "router", "targets", "values", "vni", "vtep")
+    __slots__ = ("claim", "floods", "gateway", "local", "reach", "reason", "router", "targets", "values", "vni", "vtep")
 
     def __init__(self, path: Path, own_vtep: bytes) -> None:
         attributes = path.attributes
@@ -47,6 +47,8 @@ class Remote:
             self._check(attributes.encapsulations, own_vtep)
         # A gateway does not move (RFC 7432 section 10.1), so it ranks like a sticky MAC.
         self.claim = Claim(attributes.mobility, attributes.sticky or attributes.default_gateway, self.vtep)
+        self.reach: object = None
+        """What the path means for routing, `hornpipe.vpn.routed.reach`'s."""
         self.values: dict[int, FdbValue | None] = {}
         """Instance token -> value; None: not for this instance."""
 

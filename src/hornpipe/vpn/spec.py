@@ -16,7 +16,7 @@ class Refused(Exception):
     """A caller's input cannot be accepted; nothing was changed.
 
     `field` is a JSON path such as ``ports[2].mac``; `reason` says what is wrong, `remedy` what to do.
-    `kind` becomes the HTTP status: invalid 400, conflict 409, missing 404, unsupported 422, busy 503.
+    `kind` becomes the HTTP status: invalid 400, conflict 409, missing 404, unsupported 422, busy 503, full 507.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class Refused(Exception):
         field: str,
         reason: str,
         remedy: str = "",
-        kind: Literal["invalid", "conflict", "missing", "unsupported", "busy"] = "invalid",
+        kind: Literal["invalid", "conflict", "missing", "unsupported", "busy", "full"] = "invalid",
     ) -> None:
         super().__init__(f"{field}: {reason}" + (f" ({remedy})" if remedy else ""))
         self.field, self.reason, self.remedy, self.kind = field, reason, remedy, kind

@@ -5,20 +5,25 @@ The edge makes one of these and lends it to each instance; it holds no decision 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from math import inf
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from hornpipe.bgp.family import EVPN
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.rib.path import Path
+from hornpipe.vpn.allocate import Identifiers
 from hornpipe.vpn.check import CheckedPort
 from hornpipe.vpn.desired import PortId
 from hornpipe.vpn.origin import LocalRoutes
+from hornpipe.vpn.routed.transport import Transport
 from hornpipe.vpn.spec import Encapsulation
+
+if TYPE_CHECKING:
+    from hornpipe.vpn.routed.router import Router
 
 
 class Routes(LocalRoutes, Protocol):
@@ -28,6 +33,7 @@ class Routes(LocalRoutes, Protocol):
     def drop_importer(self, importer: int, family: int) -> None: ...
     def take_imports(self, budget: int) -> list[tuple[int, int, bytes]]: ...
     def best(self, family: int, key: bytes) -> Path | None: ...
+    def matching(self, importer: int, family: int) -> Iterator[bytes]: ...
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +91,26 @@ class Surroundings:
         self.ports: dict[PortId, CheckedPort] = {}
         self.best: Callable[[bytes], Path | None] = partial(routes.best, EVPN)
         """Best path of an E-VPN key."""
+        self.identifiers = Identifiers(terms.vni_range, terms.label_range)
+        self.transport = Transport(self, forwarding)
+        self.routers: dict[str, Router] = {}
+        """All routed instances, by name."""
+        self.bridge_of: Callable[[str], str] = lambda name: ""
+        """The bridge of a broadcast domain, by the name of one of its instances; empty: it is not there."""
+        self._owners: dict[bytes, Router] = {}
+        """RD -> the routed instance whose routes have it, or those of a broadcast domain in its VRF."""
+
+    def own(self, rd: bytes, router: Router) -> None:
+        self._owners[rd] = router
+
+    def disown(self, rd: bytes, router: Router) -> None:
+        """Unless it is another's by now."""
+        if self._owners.get(rd) is router:
+            del self._owners[rd]
+
+    def owner(self, key: bytes) -> Router | None:
+        """Of a route of this host: VPN and E-VPN keys have the RD in the same place."""
+        return self._owners.get(key[1:9])
 
     @property
     def vtep(self) -> bytes:
