@@ -7,8 +7,18 @@ import struct
 import pytest
 
 from hornpipe.netlink.filter import MUTED_MAX, watch_filter
-from hornpipe.netlink.message import message
-from hornpipe.netlink.number import RTM_DELLINK, RTM_DELNEIGH, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH
+from hornpipe.netlink.message import HEADER, message
+from hornpipe.netlink.number import (
+    RTM_DELLINK,
+    RTM_DELNEIGH,
+    RTM_DELNEXTHOP,
+    RTM_DELROUTE,
+    RTM_NEWADDR,
+    RTM_NEWLINK,
+    RTM_NEWNEIGH,
+    RTM_NEWNEXTHOP,
+    RTM_NEWROUTE,
+)
 
 BRIDGE, INET = 7, 2
 SELF, EXT_LEARNED, STICKY = 0x02, 0x10, 0x40
@@ -23,10 +33,12 @@ def accepted(program: bytes, packet: bytes) -> bool:
         code, if_true, if_false, operand = instructions[at]
         at += 1
         if code == 0x06:
-            return operand != 0
+            return bool(operand)
         if code in (0x20, 0x28, 0x30):
             size = {0x20: 4, 0x28: 2, 0x30: 1}[code]
             accumulator = int.from_bytes(packet[operand : operand + size], "big")
+        elif code == 0x05:
+            at += operand
         elif code == 0x15:
             at += if_true if accumulator == operand else if_false
         elif code == 0x45:
@@ -37,6 +49,15 @@ def accepted(program: bytes, packet: bytes) -> bool:
 
 def neighbour(kind: int, index: int, flags: int, state: int = REACHABLE, family: int = BRIDGE) -> bytes:
     return message(kind, 0, 0, struct.pack("=BBHiHBB", family, 0, 0, index, state, flags, 0) + bytes(20))
+
+
+OURS = 0x8000ABCD
+"""The port number of our own socket."""
+
+
+def route(kind: int, port: int, table: int = 254) -> bytes:
+    payload = struct.pack("=BBBBBBBBI", 2, 24, 0, 0, table, 198, 0, 1, 0) + bytes(20)
+    return HEADER.pack(16 + len(payload), kind, 0, 0, port) + payload
 
 
 CASES = [
@@ -58,6 +79,13 @@ CASES = [
         False,
         False,
     ),
+    ("a route of ours", route(RTM_NEWROUTE, OURS), False, False),
+    ("a route of ours gone", route(RTM_DELROUTE, OURS), False, False),
+    ("a route that others made", route(RTM_NEWROUTE, 77), True, True),
+    ("a route that the kernel dropped", route(RTM_DELROUTE, 0), True, True),
+    ("a route to an address of the host", route(RTM_NEWROUTE, 0, table=255), False, False),
+    ("a nexthop of ours", route(RTM_NEWNEXTHOP, OURS), False, False),
+    ("a nexthop flushed", route(RTM_DELNEXTHOP, 77), True, True),
     ("a link", message(RTM_NEWLINK, 0, 0, bytes(32)), True, True),
     ("a link gone", message(RTM_DELLINK, 0, 0, bytes(32)), True, True),
     ("an address", message(RTM_NEWADDR, 0, 0, bytes(32)), True, True),
@@ -66,8 +94,8 @@ CASES = [
 
 @pytest.mark.parametrize(("packet", "heard", "muted"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_what_is_heard(packet: bytes, heard: bool, muted: bool) -> None:
-    assert accepted(watch_filter(), packet) is heard
-    assert accepted(watch_filter({5, 6, 0x01020304}), packet) is muted
+    assert accepted(watch_filter(port=OURS), packet) is heard
+    assert accepted(watch_filter({5, 6, 0x01020304}, OURS), packet) is muted
 
 
 @pytest.mark.parametrize("count", [1, 2, 100, MUTED_MAX])

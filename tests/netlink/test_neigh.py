@@ -89,6 +89,20 @@ def test_another_decoder_reads_the_same_neighbour(ip: bytes, family: int, writte
     assert only(neigh.neigh_deletes(4, {ip: 0}, 1))[-len(ip) :] == ip
 
 
+@pytest.mark.parametrize("remote", [VTEP, VTEP6])
+def test_on_a_tunnel_the_remote_takes_the_place_of_the_mac(remote: bytes) -> None:
+    packed = only(neigh.neigh_adds(4, {remote: (remote, False)}, 1))
+    found = as_event(packed)
+    assert (found.dst, found.lladdr, found.protocol, found.state) == (remote, remote, PROTOCOL, 0x40)
+    assert len(packed) == int.from_bytes(packed[:4], "little")
+
+
+def test_a_station_on_a_routed_port() -> None:
+    found = fields(message(RTM_NEWNEIGH, 0, 0, neigh.permanent_neigh(4, VTEP, MAC)))
+    assert (found["state"], found["NDA_DST"], found["NDA_LLADDR"]) == (0x80, "10.0.0.2", "02:00:00:00:01:14")
+    assert found["NDA_PROTOCOL"] == PROTOCOL
+
+
 def test_floods_and_locals() -> None:
     key = VTEP + (300).to_bytes(4, "big")
     found = fields(only(neigh.flood_adds(5, {key: True}, 1)))

@@ -9,6 +9,7 @@ from hornpipe.netlink.number import (
     ADDR_GEN_NONE,
     AF_BRIDGE,
     AF_INET6,
+    IFF_LOWER_UP,
     IFF_UP,
     IFLA_ADDRESS,
     IFLA_AF_SPEC,
@@ -19,6 +20,8 @@ from hornpipe.netlink.number import (
     IFLA_BRPORT_LEARNING,
     IFLA_BRPORT_NEIGH_SUPPRESS,
     IFLA_EXT_MASK,
+    IFLA_GRE_LOCAL,
+    IFLA_GRE_REMOTE,
     IFLA_IFALIAS,
     IFLA_IFNAME,
     IFLA_INET6_ADDR_GEN_MODE,
@@ -26,12 +29,17 @@ from hornpipe.netlink.number import (
     IFLA_INFO_KIND,
     IFLA_INFO_SLAVE_DATA,
     IFLA_INFO_SLAVE_KIND,
+    IFLA_IPTUN_ENCAP_DPORT,
+    IFLA_IPTUN_ENCAP_TYPE,
+    IFLA_IPTUN_LOCAL,
+    IFLA_IPTUN_REMOTE,
     IFLA_LINK,
     IFLA_LINKINFO,
     IFLA_MASTER,
     IFLA_MTU,
     IFLA_NET_NS_FD,
     IFLA_PROTINFO,
+    IFLA_VRF_TABLE,
     IFLA_VXLAN_ID,
     IFLA_VXLAN_LEARNING,
     IFLA_VXLAN_LOCAL,
@@ -44,6 +52,10 @@ from hornpipe.netlink.number import (
 _IFINFOMSG = struct.Struct("=BBHiII")
 """family, pad, device type, ifindex, flags, change mask"""
 IFINFOMSG_SIZE = 16
+_TUNNELS = dict.fromkeys(("gre", "ip6gre"), (IFLA_GRE_LOCAL, IFLA_GRE_REMOTE)) | dict.fromkeys(
+    ("ipip", "ip6tnl"), (IFLA_IPTUN_LOCAL, IFLA_IPTUN_REMOTE)
+)
+_ENCAPS = {1: "fou", 2: "gue"}
 
 
 def header(index: int = 0, up: bool | None = None) -> bytes:
@@ -161,6 +173,8 @@ class LinkMessage:
     __slots__ = (
         "alias",
         "bridge",
+        "carrier",
+        "details",
         "index",
         "is_port_event",
         "kind",
@@ -182,6 +196,7 @@ class LinkMessage:
         self.is_port_event = family == AF_BRIDGE
         self.index: int = index
         self.up = bool(flags & IFF_UP)
+        self.carrier = bool(flags & IFF_LOWER_UP)
         self.name = string(found.get(IFLA_IFNAME, b""))
         self.mac = found.get(IFLA_ADDRESS, b"")
         self.mtu = integer(found.get(IFLA_MTU, b""))
@@ -189,6 +204,7 @@ class LinkMessage:
         self.peer = integer(found.get(IFLA_LINK, b""))
         self.alias = string(found.get(IFLA_IFALIAS, b""))
         self.kind = string(info.get(IFLA_INFO_KIND, b""))
+        self.details = details
         self.vxlan = details if self.kind == "vxlan" else {}
         self.bridge = details if self.kind == "bridge" else {}
         is_port = info.get(IFLA_INFO_SLAVE_KIND, b"").startswith(b"bridge")
@@ -202,11 +218,33 @@ class LinkMessage:
 
     @property
     def local(self) -> bytes:
+        """Of a VXLAN device or a tunnel."""
+        if self.kind in _TUNNELS:
+            return self.details.get(_TUNNELS[self.kind][0], b"")
         return self.vxlan.get(IFLA_VXLAN_LOCAL) or self.vxlan.get(IFLA_VXLAN_LOCAL6, b"")
 
     @property
+    def remote(self) -> bytes:
+        """Of a tunnel; empty: it is multipoint."""
+        packed = self.details.get(_TUNNELS[self.kind][1], b"") if self.kind in _TUNNELS else b""
+        return packed if any(packed) else b""
+
+    @property
     def dstport(self) -> int:
-        return int.from_bytes(self.vxlan.get(IFLA_VXLAN_PORT, b""), "big")
+        """Of a VXLAN device, or of a tunnel in UDP."""
+        kind = IFLA_IPTUN_ENCAP_DPORT if self.encap else IFLA_VXLAN_PORT
+        return int.from_bytes((self.details if self.encap else self.vxlan).get(kind, b""), "big")
+
+    @property
+    def encap(self) -> str:
+        """Of a tunnel in UDP: fou or gue."""
+        if self.kind not in ("ipip", "ip6tnl"):
+            return ""
+        return _ENCAPS.get(integer(self.details.get(IFLA_IPTUN_ENCAP_TYPE, b"")), "")
+
+    @property
+    def table(self) -> int:
+        return integer(self.details.get(IFLA_VRF_TABLE, b"")) if self.kind == "vrf" else 0
 
     @property
     def vxlan_learning(self) -> bool:

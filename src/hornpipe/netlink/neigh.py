@@ -19,6 +19,7 @@ from hornpipe.netlink.number import (
     AF_INET,
     AF_INET6,
     NDA_DST,
+    NDA_IFINDEX,
     NDA_LLADDR,
     NDA_MASTER,
     NDA_PROTOCOL,
@@ -99,24 +100,43 @@ def fdb_deletes(
 
 
 def neigh_adds(index: int, adds: Mapping[bytes, tuple[bytes, bool]], sequence: int) -> list[bytes]:
-    """IP -> (MAC, router) on a bridge; the bridge answers ARP and ND for it (neigh_suppress)."""
-    forms = {(size, router): _neigh_form(index, size, router) for size in (4, 16) for router in (False, True)}
+    """IP -> (MAC, router) on a bridge; the bridge answers ARP and ND for it (neigh_suppress).
+
+    On a multipoint tunnel the MAC is the remote's address, 4 or 16 bytes.
+    """
+    forms: dict[tuple[int, int, bool], tuple[Pack, bytes, bytes, bytes, bytes]] = {}
     packed: list[bytes] = []
     for ip, (mac, router) in adds.items():
-        pack, head, middle, hardware, tail = forms[(len(ip), router)]
+        kind = (len(ip), len(mac), router)
+        form = forms.get(kind)
+        if form is None:
+            form = forms[kind] = _neigh_form(index, *kind)
+        pack, head, middle, hardware, tail = form
         packed.append(pack(head, sequence, middle, ip, hardware, mac, tail))
         sequence += 1
     return packed
 
 
-def _neigh_form(index: int, size: int, router: bool) -> tuple[Pack, bytes, bytes, bytes, bytes]:
-    tail = b"\x00\x00" + u8(NDA_PROTOCOL, PROTOCOL)
-    head = _HEAD.pack(32 + size + 10 + len(tail), RTM_NEWNEIGH, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE)
+def _neigh_form(index: int, size: int, hardware: int, router: bool) -> tuple[Pack, bytes, bytes, bytes, bytes]:
+    tail = bytes(-hardware & 3) + u8(NDA_PROTOCOL, PROTOCOL)
+    head = _HEAD.pack(36 + size + hardware + len(tail), RTM_NEWNEIGH, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE)
     flags = NTF_EXT_LEARNED | (NTF_ROUTER if router else 0)
     middle = bytes(4) + _ndmsg(AF_INET if size == 4 else AF_INET6, index, NUD_NOARP, flags, _RTN_UNICAST)
     middle += struct.pack("=HH", 4 + size, NDA_DST)
-    pack = struct.Struct(f"=8sI20s{size}s4s6s{len(tail)}s").pack
-    return pack, head, middle, struct.pack("=HH", 10, NDA_LLADDR), tail
+    pack = struct.Struct(f"=8sI20s{size}s4s{hardware}s{len(tail)}s").pack
+    return pack, head, middle, struct.pack("=HH", 4 + hardware, NDA_LLADDR), tail
+
+
+def permanent_neigh(index: int, ip: bytes, mac: bytes) -> bytes:
+    """Payload of RTM_NEWNEIGH: a station on a routed port. Permanent ones survive a loss of carrier."""
+    family = AF_INET if len(ip) == 4 else AF_INET6
+    payload = _ndmsg(family, index, NUD_PERMANENT, 0, _RTN_UNICAST) + attribute(NDA_DST, ip)
+    return payload + attribute(NDA_LLADDR, mac) + u8(NDA_PROTOCOL, PROTOCOL)
+
+
+def local_address(index: int, mac: bytes) -> bytes:
+    """Payload of RTM_NEWNEIGH: a bridge takes frames to `mac` for its own."""
+    return _ndmsg(AF_BRIDGE, index, NUD_PERMANENT, NTF_SELF) + attribute(NDA_LLADDR, mac)
 
 
 def neigh_deletes(index: int, keys: Mapping[bytes, int], sequence: int) -> list[bytes]:
@@ -177,13 +197,29 @@ def fdb_dump(bridge: int) -> bytes:
     return _ndmsg(AF_BRIDGE, 0, 0, 0) + u32(NDA_MASTER, bridge)
 
 
-def neigh_dump(family: int) -> bytes:
-    return _ndmsg(family, 0, 0, 0)
+def neigh_dump(family: int, index: int = 0) -> bytes:
+    """Of all links, or with strict checking of one."""
+    return _ndmsg(family, 0, 0, 0) + (u32(NDA_IFINDEX, index) if index else b"")
 
 
 def fdb_get(index: int, mac: bytes) -> bytes:
     """Payload of RTM_GETNEIGH for one ``self`` entry."""
     return _ndmsg(AF_BRIDGE, index, 0, NTF_SELF) + attribute(NDA_LLADDR, mac)
+
+
+def bridge_get(bridge: int, mac: bytes) -> bytes:
+    """The same for one of a bridge's own table."""
+    return _ndmsg(AF_BRIDGE, 0, 0, 0) + attribute(NDA_LLADDR, mac) + u32(NDA_MASTER, bridge)
+
+
+def device_dump(index: int) -> bytes:
+    """Payload of RTM_GETNEIGH for all FDB entries of one bridge port, with strict checking."""
+    return _ndmsg(AF_BRIDGE, 0, 0, 0) + u32(NDA_IFINDEX, index)
+
+
+def neigh_get(index: int, ip: bytes) -> bytes:
+    """The same for a neighbour."""
+    return _ndmsg(AF_INET if len(ip) == 4 else AF_INET6, index, 0, 0) + attribute(NDA_DST, ip)
 
 
 # ---- what the kernel says

@@ -1,31 +1,19 @@
-"""Rare entries in the kernel: each function looks what is there and does what is missing, in the kernel thread."""
+"""Links in the kernel: each function looks what is there and does what is missing, in the kernel thread."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
-from typing import Any
 
 from hornpipe.dataplane.linux.mirror import as_link
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
-from hornpipe.forwarding.entry import ALIAS, PORT_ALIAS, Bridge, Entry, Gateway, NetnsPort, Port, Vxlan
-from hornpipe.forwarding.link import Link
-from hornpipe.netlink import address, link
+from hornpipe.forwarding.entry import ALIAS, PORT_ALIAS, Bridge, Gateway, NetnsPort, Port, Vxlan
+from hornpipe.netlink import link
 from hornpipe.netlink.failure import Failure
 from hornpipe.netlink.link import LinkMessage
 from hornpipe.netlink.message import messages
-from hornpipe.netlink.number import (
-    NLM_F_CREATE,
-    NLM_F_EXCL,
-    NLM_F_REPLACE,
-    RTM_DELADDR,
-    RTM_DELLINK,
-    RTM_GETLINK,
-    RTM_NEWADDR,
-    RTM_NEWLINK,
-)
+from hornpipe.netlink.number import NLM_F_CREATE, NLM_F_EXCL, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK
 
 
 class Conflict(Failure):
@@ -70,6 +58,13 @@ class Devices:
             raise Conflict(f"bridge {entry.bridge} does not exist")
         return found
 
+    def vrf_index(self, name: str) -> int:
+        """0 for the host's own tables."""
+        found = self.link(name) if name else None
+        if name and found is None:
+            raise Conflict(f"VRF {name} does not exist")
+        return found.index if found is not None else 0
+
     # ---- put
 
     def put_bridge(self, entry: Bridge, results: Results) -> None:
@@ -82,9 +77,12 @@ class Devices:
             raise Conflict(f"{entry.name} exists and is not a bridge")
         if found.snooping:
             self.change(link.change_bridge(found.index))
-        self._settle(found, ALIAS + entry.instance, entry.mtu, entry.mac)
+        master = self.vrf_index(entry.vrf)
+        if found.master != master and (master or self._is_ours(found.master)):
+            self.change(link.change(found.index, master=master))
+        self.settle(found, ALIAS + entry.instance, entry.mtu, entry.mac)
 
-    def _settle(self, found: LinkMessage, alias: str | None, mtu: int | None, mac: bytes | None = None) -> None:
+    def settle(self, found: LinkMessage, alias: str | None, mtu: int | None, mac: bytes | None = None) -> None:
         """Mark, MTU, MAC and up, as far as they differ."""
         payload = link.change(
             found.index,
@@ -114,96 +112,75 @@ class Devices:
             self.change(link.change(found.index, master=bridge.index))
         if found.master != bridge.index or found.port_learning is not False or found.suppress is not entry.suppress:
             self.change(link.change_port(found.index, False, entry.suppress))
-        self._settle(found, ALIAS + entry.instance, entry.mtu)
+        self.settle(found, ALIAS + entry.instance, entry.mtu)
 
-    def put_port(self, entry: Port, results: Results) -> None:
+    def port(self, entry: Port) -> LinkMessage:
         found = self.link(entry.interface)
         if found is None:
             raise Conflict(f"interface {entry.interface} does not exist")
-        self.enslave(entry, found, PORT_ALIAS + entry.instance)
+        return found
 
     def enslave(self, entry: Port | NetnsPort, found: LinkMessage, mark: str) -> None:
+        """Into the bridge."""
         bridge = self.bridge_of(entry)
-        alias: str | None = None
         if found.master != bridge.index:
-            if found.master:
-                self._may_take(found)
-            self.change(link.change(found.index, master=bridge.index))
+            self.take(found, bridge.index)
             self.no_link_local(found)
-            alias = mark
-        if found.alias.startswith((ALIAS, PORT_ALIAS)) or mark.startswith(ALIAS):
-            alias = mark
-        elif found.alias:
-            alias = None  # somebody else's words: they stay
         if found.master != bridge.index or found.port_learning is not entry.learn:
             self.change(link.change_port(found.index, entry.learn))
-        self._settle(found, alias, entry.mtu)
+        self.settle(found, _mark(found, found.master != bridge.index, mark), entry.mtu)
+
+    def join(self, found: LinkMessage, master: int, mark: str, mtu: int | None, mac: bytes | None = None) -> None:
+        """Into a VRF, or (0) into the host's own tables."""
+        if found.master != master:
+            self.take(found, master)
+        self.settle(found, _mark(found, found.master != master or not master, mark), mtu, mac)
+
+    def take(self, found: LinkMessage, master: int) -> None:
+        if found.master:
+            self._may_take(found)
+        self.change(link.change(found.index, master=master))
 
     def _may_take(self, found: LinkMessage) -> None:
+        ours = found.alias.startswith((ALIAS, PORT_ALIAS)) or self._is_ours(found.master)
         master = find_link(self.sock, link.by_index(found.master))
-        ours = found.alias.startswith((ALIAS, PORT_ALIAS)) or (master is not None and master.alias.startswith(ALIAS))
         if master is not None and not ours:
             remedy = f"release it first (ip link set {found.name} nomaster)"
             raise Conflict(f"interface {found.name} is a port of {master.name}: {remedy}")
 
-    def put_gateway(self, entry: Gateway, results: Results) -> None:
-        bridge = self.bridge_of(entry)
-        if entry.mac is not None and bridge.mac != entry.mac:
-            self.change(link.change(bridge.index, mac=entry.mac))
-        for packed, length in entry.addresses:
-            payload = address.new_address(bridge.index, packed, length)
-            self.sock.attempt(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, payload, errno.EEXIST)
-            results.addresses.append((bridge.index, (packed, length), True))
+    def _is_ours(self, index: int) -> bool:
+        found = find_link(self.sock, link.by_index(index)) if index else None
+        return found is not None and found.alias.startswith(ALIAS)
 
     # ---- remove
 
-    def remove(self, entry: Entry, results: Results) -> None:
-        found = self.link(entry.name)
-        if found is None:
-            return
-        if isinstance(entry, Gateway):
-            for packed, length in entry.addresses:
-                payload = address.delete_address(found.index, packed, length)
-                self.sock.attempt(RTM_DELADDR, 0, payload, errno.EADDRNOTAVAIL)
-                results.addresses.append((found.index, (packed, length), False))
-        elif isinstance(entry, Port):
-            self._release(entry, found)
-        elif found.alias.startswith(ALIAS) and not (isinstance(entry, Bridge) and not entry.owned):
+    def remove_device(self, name: str, results: Results) -> None:
+        """If it is ours."""
+        found = self.link(name)
+        if found is not None and found.alias.startswith(ALIAS):
             self.delete(found.index)
             results.gone.append(found.index)
 
-    def _release(self, entry: Port, found: LinkMessage) -> None:
-        """Only from where we put it: from a bridge of ours, or with our mark on it."""
+    def release(self, found: LinkMessage, expected: str) -> None:
+        """Only from where we put it: from a device of ours, or with our mark on it."""
         master = find_link(self.sock, link.by_index(found.master)) if found.master else None
         marked = found.alias.startswith(PORT_ALIAS)
-        if master is not None and master.name == entry.bridge and (marked or master.alias.startswith(ALIAS)):
+        if master is not None and master.name == expected and (marked or master.alias.startswith(ALIAS)):
             self.change(link.change(found.index, master=0))
         if marked:
             self.change(link.change(found.index, alias=""))
-
-    def remove_stray(self, stray: Link, results: Results) -> None:
-        found = find_link(self.sock, link.by_index(stray.index))
-        if found is None or found.name != stray.name:
-            return
-        if found.alias.startswith(ALIAS):
-            self.delete(found.index)
-            results.gone.append(found.index)
-        elif found.alias.startswith(PORT_ALIAS):
-            self.change(link.change(found.index, master=0, alias=""))
 
     def read_back(self, name: str, results: Results) -> None:
         found = self.link(name)
         if found is not None:
             results.links.append(as_link(found))
 
-    def put(self, entry: Entry, results: Results) -> None:
-        putters: dict[type, Callable[[Any, Results], None]] = {
-            Bridge: self.put_bridge,
-            Vxlan: self.put_vxlan,
-            Port: self.put_port,
-            Gateway: self.put_gateway,
-        }
-        putters[type(entry)](entry, results)
+
+def _mark(found: LinkMessage, taken: bool, mark: str) -> str | None:
+    """The alias to set; None: somebody else's words, or a link that was there before, both of which stay."""
+    if found.alias.startswith((ALIAS, PORT_ALIAS)) or mark.startswith(ALIAS):
+        return mark
+    return mark if taken and not found.alias else None
 
 
 def find_link(sock: RouteSocket, question: bytes) -> LinkMessage | None:

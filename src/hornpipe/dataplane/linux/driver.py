@@ -6,25 +6,29 @@ import asyncio
 import os
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import Any
 
 from hornpipe.dataplane.driver import EventSink
 from hornpipe.dataplane.linux.bulk import PackedChunks
-from hornpipe.dataplane.linux.device import Devices
+from hornpipe.dataplane.linux.entries import Entries
+from hornpipe.dataplane.linux.features import missing
 from hornpipe.dataplane.linux.flush import flush_ours
 from hornpipe.dataplane.linux.inside import look_inside
+from hornpipe.dataplane.linux.inspect import inspect
+from hornpipe.dataplane.linux.lookup import probe, resolve
 from hornpipe.dataplane.linux.namespace import Lent
-from hornpipe.dataplane.linux.pair import Pairs
-from hornpipe.dataplane.linux.scan import probe, scan_all, scan_learnt, scan_links
+from hornpipe.dataplane.linux.scan import scan_all, scan_learnt, scan_links
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.dataplane.linux.watch import Watcher
 from hornpipe.dataplane.linux.worker import Worker
 from hornpipe.forwarding.audit import Probe
 from hornpipe.forwarding.batch import Batch, Results, Scan
-from hornpipe.forwarding.entry import Entry, NetnsPort
+from hornpipe.forwarding.entry import Entry
 from hornpipe.forwarding.inside import Inside
 from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.underlay import Way
 from hornpipe.netlink.failure import Failure
+from hornpipe.netlink.number import RT_TABLE_MAIN
 
 _SEQUENCES = 0x70000000
 """Bulk sequence numbers start again here; the upper half is for single requests."""
@@ -44,9 +48,9 @@ class LinuxDriver:
         loop = asyncio.get_running_loop()
         self._worker = Worker(loop)
         self._sock = await self._worker.call(RouteSocket)
-        self._devices = Devices(self._sock)
-        self._pairs = Pairs(self._devices, self._lent)
-        self._watcher = Watcher(loop, sink)
+        self._entries = Entries(self._sock, self._lent)
+        self._sink = sink
+        self._watcher = Watcher(loop, sink, self._sock.port)
 
     async def stop(self) -> None:
         if self._watcher is not None:
@@ -56,6 +60,7 @@ class LinuxDriver:
             await self._worker.stop()
             self._worker = None
         if self._sock is not None:
+            self._entries.close()
             self._sock.close()
             self._sock = None
 
@@ -69,13 +74,16 @@ class LinuxDriver:
         return await self._read(lambda: scan_all(sock))
 
     async def features(self) -> dict[str, str]:
-        return {}
+        worker, _ = self._running()
+        return await worker.call(missing)
 
     async def resolve(self, addresses: Collection[bytes]) -> dict[bytes, Way | None]:
-        return dict.fromkeys(addresses)
+        worker, sock = self._running()
+        return await worker.call(lambda: resolve(sock, addresses))
 
     async def inspect(self, questions: Sequence[Question]) -> list[Found]:
-        return [Found(present=False, text="not there") for _ in questions]
+        worker, sock = self._running()
+        return await worker.call(lambda: inspect(sock, questions))
 
     async def survey(self, learning: Sequence[str]) -> Scan:
         _, sock = self._running()
@@ -98,13 +106,13 @@ class LinuxDriver:
             if self._watcher is not None:
                 self._watcher.resume()
 
-    async def probe(self, probes: list[Probe]) -> list[tuple[bytes, int] | None]:
+    async def probe(self, probes: list[Probe]) -> list[Any]:
         worker, sock = self._running()
         return await worker.call(lambda: probe(sock, probes))
 
     async def flush(self) -> int:
         worker, sock = self._running()
-        return await worker.call(lambda: flush_ours(sock))
+        return await worker.call(lambda: flush_ours(sock, self._entries))
 
     def mute(self, indexes: frozenset[int]) -> None:
         if self._watcher is not None:
@@ -127,26 +135,31 @@ class LinuxDriver:
         self._sequence += len(packed)
         if self._sequence >= _SEQUENCES:
             self._sequence = 1
-        worker.submit(partial(self._execute, sock, batch, packed), partial(_finish, batch, done))
+        worker.submit(partial(self._execute, sock, batch, packed), partial(self._executed, batch, done))
+
+    def _executed(
+        self, batch: Batch, done: Callable[[Results], None], results: Results | None, raised: BaseException | None
+    ) -> None:
+        """Our own changes to the main table are not heard by the watcher, but the ways of the underlay follow it."""
+        if any(chunk.kind == "route" and chunk.index == RT_TABLE_MAIN for chunk in batch.chunks):
+            self._sink.main_changed()
+        _finish(batch, done, results, raised)
 
     def _execute(self, sock: RouteSocket, batch: Batch, packed: PackedChunks) -> Results:
         """In the kernel thread."""
         results = Results()
         for entry in batch.puts:
-            self._attempt(entry, self._put, results)
+            self._attempt(entry, self._entries.put, results)
         packed.execute(sock, results)
-        pairs = [entry for entry in batch.removals if isinstance(entry, NetnsPort)]
-        if len(pairs) > 1:
-            self._pairs.remove_together(pairs, results)
+        self._entries.remove_together(batch.removals, results)
         for entry in batch.removals:
-            self._attempt(entry, self._remove, results)
+            self._attempt(entry, self._entries.remove, results)
         for stray in batch.strays:
             try:
-                self._devices.remove_stray(stray, results)
+                self._entries.remove_stray(stray, results)
             except Failure as failure:
                 results.entries[("stray", stray.name)] = str(failure)
-        for name in {entry.name for entry in (*batch.puts, *batch.removals)}:
-            self._devices.read_back(name, results)
+        self._entries.read_back((*batch.puts, *batch.removals), results)
         if batch.learn:
             results.learnt = scan_learnt(sock, batch.learn, scan_links(sock).links)
         return results
@@ -158,16 +171,6 @@ class LinuxDriver:
             results.entries[entry.key] = str(failure)
         except OSError as error:
             results.entries[entry.key] = f"{entry.name}: {error.strerror or error}"
-
-    def _put(self, entry: Entry, results: Results) -> None:
-        if isinstance(entry, NetnsPort):
-            self._pairs.put(entry, results)
-        else:
-            self._devices.put(entry, results)
-
-    def _remove(self, entry: Entry, results: Results) -> None:
-        self._devices.remove(entry, results)
-        self._pairs.forget(entry.name)
 
 
 def _ignore(_result: None, raised: BaseException | None) -> None:
@@ -184,6 +187,7 @@ def _finish(
         results = Results()
         reason = str(raised) or type(raised).__name__
         results.entries = {entry.key: reason for entry in (*batch.puts, *batch.removals)}
+        results.nexthops = dict.fromkeys((*batch.nexthops, *batch.nexthop_deletes), reason)
         results.errors = [
             (number, key, reason) for number, chunk in enumerate(batch.chunks) for key in (*chunk.adds, *chunk.deletes)
         ]

@@ -1,4 +1,4 @@
-"""Namespace ports: a veth pair with one end in the bridge and the other, dressed up, in a namespace."""
+"""Namespace ports: a veth pair with one end in the bridge or routed, and the other, dressed up, in a namespace."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hornpipe.dataplane.linux.device import Conflict, Devices, find_link
 from hornpipe.dataplane.linux.namespace import Lent, opened, socket_inside
+from hornpipe.dataplane.linux.router import Routers
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
 from hornpipe.forwarding.entry import ALIAS, InterfaceAddress, NetnsPort
@@ -30,14 +31,16 @@ from hornpipe.netlink.number import (
 
 
 class Pairs:
-    def __init__(self, devices: Devices, lent: Lent) -> None:
+    def __init__(self, devices: Devices, routers: Routers, lent: Lent) -> None:
         self._devices = devices
+        self._routers = routers
         self._lent = lent
         self._given: dict[str, frozenset[InterfaceAddress]] = {}
         """Addresses given to each inside interface: what is no longer wanted goes, what others added stays."""
 
     def put(self, entry: NetnsPort, results: Results) -> None:
-        self._devices.bridge_of(entry)
+        if entry.routed is None:
+            self._devices.bridge_of(entry)
         with opened(entry.netns, self._lent) as descriptor, socket_inside(entry.netns, descriptor) as inside:
             host = self._devices.link(entry.name)
             inner = find_link(inside, link.by_name(entry.inside))
@@ -54,7 +57,10 @@ class Pairs:
                 inner = find_link(inside, link.by_name(entry.inside))
             if inner is None:
                 raise Conflict(f"{entry.inside} vanished from network namespace {entry.netns}")
-            self._devices.enslave(entry, host, ALIAS + entry.instance)
+            if entry.routed is None:
+                self._devices.enslave(entry, host, ALIAS + entry.instance)
+            else:
+                self._routers.put_port(entry, entry.routed, host, ALIAS + entry.instance, results)
             self._dress(entry, inside, inner)
 
     def _make(self, entry: NetnsPort, descriptor: int) -> LinkMessage:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 
-from hornpipe.dataplane.linux.mirror import as_link
+import msgspec
+
+from hornpipe.dataplane.linux import sysctl
+from hornpipe.dataplane.linux.mirror import as_link, as_nexthop, route_nexthop
 from hornpipe.dataplane.linux.sock import RouteSocket
-from hornpipe.forwarding.audit import Probe
 from hornpipe.forwarding.batch import Scan
 from hornpipe.forwarding.entry import ALIAS
 from hornpipe.forwarding.link import Link
-from hornpipe.forwarding.table import flood_key
-from hornpipe.netlink import address, link, neigh
+from hornpipe.forwarding.nexthop import FIRST, LAST
+from hornpipe.forwarding.table import ROUTE_METRIC, flood_key
+from hornpipe.netlink import address, link, mpls, neigh, netconf, nexthop, route
 from hornpipe.netlink.failure import Failure
 from hornpipe.netlink.link import LinkMessage
-from hornpipe.netlink.message import messages
 from hornpipe.netlink.neigh import Neigh
 from hornpipe.netlink.number import (
     AF_INET,
     AF_INET6,
+    AF_MPLS,
     NTF_ROUTER,
     NUD_NOARP,
     PROTOCOL,
     RTM_GETADDR,
     RTM_GETLINK,
     RTM_GETNEIGH,
-    RTM_NEWNEIGH,
+    RTM_GETNETCONF,
+    RTM_GETNEXTHOP,
+    RTM_GETROUTE,
+    RTN_UNREACHABLE,
+    UNREACHABLE_METRIC,
 )
 
 _ATTEMPTS = 5
@@ -65,7 +72,47 @@ def scan_all(sock: RouteSocket) -> Scan:
             if entry.protocol == PROTOCOL and entry.is_marked and entry.index in names:
                 value = (entry.lladdr, bool(entry.flags & NTF_ROUTER)) if entry.state == NUD_NOARP else None
                 scan.tables.setdefault(("neigh", names[entry.index].name), {})[entry.dst] = value
+    _scan_routes(sock, scan)
+    if sysctl.read("mpls/platform_labels") is not None:
+        _scan_labels(sock, scan, names)
     return scan
+
+
+def _scan_routes(sock: RouteSocket, scan: Scan) -> None:
+    """Our nexthops and routes. A VRF of ours whose table does not end in unreachable is shown without table: it is not
+    what is wanted, and will be put again."""
+    try:
+        for data, start, end in sock.dump(RTM_GETNEXTHOP, nexthop.nexthop_dump()):
+            found = nexthop.Nexthop(data, start, end)
+            if found.protocol == PROTOCOL or FIRST <= found.number <= LAST:
+                scan.nexthops[found.number] = as_nexthop(found)
+    except Failure as failure:
+        if failure.number != errno.EOPNOTSUPP:  # older than Linux 5.3
+            raise
+    ending: set[tuple[int, int]] = set()
+    for family in (AF_INET, AF_INET6):
+        for data, start, end in sock.dump(RTM_GETROUTE, route.route_dump(family, PROTOCOL)):
+            entry = route.Route(data, start, end)
+            if entry.metric == ROUTE_METRIC:
+                scan.routes.setdefault(entry.table, {})[entry.key] = route_nexthop(entry)
+            elif entry.metric == UNREACHABLE_METRIC and not entry.length and entry.kind == RTN_UNREACHABLE:
+                ending.add((family, entry.table))
+    for at, found_link in enumerate(scan.links):
+        if found_link.table and found_link.alias.startswith(ALIAS) and (AF_INET, found_link.table) not in ending:
+            scan.links[at] = msgspec.structs.replace(found_link, table=0)
+
+
+def _scan_labels(sock: RouteSocket, scan: Scan, names: dict[int, Link]) -> None:
+    for data, start, end in sock.dump(RTM_GETROUTE, mpls.label_dump(PROTOCOL)):
+        entry = mpls.LabelRoute(data, start, end)
+        if data[start] == AF_MPLS and entry.protocol == PROTOCOL:
+            device = names.get(entry.index)
+            value = (device.name, entry.gateway) if device is not None and not entry.out else None
+            scan.tables.setdefault(("mpls", ""), {})[entry.label] = value
+    for data, start, end in sock.dump(RTM_GETNETCONF, netconf.mpls_dump()):
+        found = netconf.parse_mpls(data, start, end)
+        if found is not None and found[1] and found[0] > 0:
+            scan.mpls_input.append(found[0])
 
 
 def _scan_bridge(sock: RouteSocket, scan: Scan, names: dict[int, Link], ours: set[int], bridge: Link) -> None:
@@ -118,21 +165,3 @@ def scan_learnt(sock: RouteSocket, bridges: Sequence[str], links: Sequence[Link]
                 if _is_learnt(entry, bridge.index) and entry.index in names
             ]
     return found
-
-
-def probe(sock: RouteSocket, probes: Sequence[Probe]) -> list[tuple[bytes, int] | None]:
-    return [_probe(sock, one) for one in probes]
-
-
-def _probe(sock: RouteSocket, one: Probe) -> tuple[bytes, int] | None:
-    try:
-        data = sock.request(RTM_GETNEIGH, 0, neigh.fdb_get(one.index, one.key))
-    except Failure as failure:
-        if failure.number in (errno.ENOENT, errno.ENODEV):
-            return None
-        raise OSError(failure.number, str(failure)) from failure
-    for kind, _, _, start, end in messages(data):
-        if kind == RTM_NEWNEIGH:
-            entry = Neigh(data, start, end)
-            return entry.dst, entry.vni
-    return None

@@ -1,4 +1,4 @@
-"""A blocking NETLINK_ROUTE socket: single requests, dumps, and bulk by the thousand.
+"""A blocking netlink socket: single requests, dumps, and bulk by the thousand.
 
 Bulk is written `PER_SEND` messages to a datagram, many datagrams in one sendmmsg(2), so the interpreter lock is free
 while the kernel works. Only the last message asks for an acknowledgement; refusals of the others come unasked and are
@@ -51,8 +51,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class RouteSocket:
     """Made and used in one thread; belongs to the network namespace that the thread is in when it is made."""
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    def __init__(self, protocol: int = number.NETLINK_ROUTE) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         try:
             self._socket.bind((0, 0))
             for option in (number.NETLINK_EXT_ACK, number.NETLINK_CAP_ACK, number.NETLINK_GET_STRICT_CHK):
@@ -67,6 +67,12 @@ class RouteSocket:
 
     def close(self) -> None:
         self._socket.close()
+
+    @property
+    def port(self) -> int:
+        """The number that the kernel gave this socket, and names in events as their cause."""
+        port: int = self._socket.getsockname()[0]
+        return port
 
     def request(self, kind: int, flags: int, payload: bytes) -> bytes:
         """One request; returns its answer's datagram, empty if there was only the acknowledgement."""

@@ -8,46 +8,81 @@ resynchronises.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import errno
 import socket
 import struct
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from hornpipe.dataplane.driver import EventSink
-from hornpipe.dataplane.linux.mirror import as_link
+from hornpipe.dataplane.linux.mirror import as_link, as_nexthop, route_nexthop
 from hornpipe.dataplane.linux.sock import widen
+from hornpipe.forwarding.nexthop import FIRST, LAST
+from hornpipe.forwarding.table import ROUTE_METRIC
 from hornpipe.netlink.address import parse_address
 from hornpipe.netlink.filter import watch_filter
 from hornpipe.netlink.link import LinkMessage
 from hornpipe.netlink.message import messages
+from hornpipe.netlink.mpls import LabelRoute
 from hornpipe.netlink.neigh import Neigh
+from hornpipe.netlink.netconf import parse_mpls
+from hornpipe.netlink.nexthop import Nexthop
 from hornpipe.netlink.number import (
     AF_BRIDGE,
+    AF_MPLS,
     NUD_FAILED,
     NUD_NOARP,
-    RTM_DELADDR,
-    RTM_DELLINK,
-    RTM_DELNEIGH,
+    RT_TABLE_MAIN,
     RTM_NEWADDR,
     RTM_NEWLINK,
     RTM_NEWNEIGH,
+    RTM_NEWNETCONF,
+    RTM_NEWNEXTHOP,
+    RTM_NEWROUTE,
+    RTN_UNREACHABLE,
     RTNLGRP_IPV4_IFADDR,
+    RTNLGRP_IPV4_ROUTE,
     RTNLGRP_IPV6_IFADDR,
+    RTNLGRP_IPV6_ROUTE,
     RTNLGRP_LINK,
+    RTNLGRP_MPLS_NETCONF,
+    RTNLGRP_MPLS_ROUTE,
     RTNLGRP_NEIGH,
+    RTNLGRP_NEXTHOP,
+    UNREACHABLE_METRIC,
 )
+from hornpipe.netlink.route import Route
 
 PER_TURN = 256
-_GROUPS = (RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR)
+_GROUPS = (
+    RTNLGRP_LINK,
+    RTNLGRP_NEIGH,
+    RTNLGRP_IPV4_IFADDR,
+    RTNLGRP_IPV6_IFADDR,
+    RTNLGRP_IPV4_ROUTE,
+    RTNLGRP_IPV6_ROUTE,
+)
+_YOUNG_GROUPS = (RTNLGRP_MPLS_ROUTE, RTNLGRP_MPLS_NETCONF, RTNLGRP_NEXTHOP)
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
 _SO_ATTACH_FILTER = 26
 
 
 class Watcher:
-    def __init__(self, loop: asyncio.AbstractEventLoop, sink: EventSink) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sink: EventSink, port: int) -> None:
+        """`port`: of the socket that we write with."""
         self._loop = loop
         self._sink = sink
+        self._port = port
+        self._handlers: dict[int, Callable[[bytes, int, int, bool], None]] = {
+            RTM_NEWNEIGH: self._neigh,
+            RTM_NEWLINK: self._link,
+            RTM_NEWADDR: self._address,
+            RTM_NEWROUTE: self._route,
+            RTM_NEWNEXTHOP: self._nexthop,
+            RTM_NEWNETCONF: self._netconf,
+        }
+        """By the number of the message that says that something is there; the next number says that it is gone."""
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0)
         self.events = 0
         try:
@@ -56,6 +91,9 @@ class Watcher:
             self.mute(())
             for group in _GROUPS:
                 self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
+            for group in _YOUNG_GROUPS:
+                with contextlib.suppress(OSError):  # this kernel has nothing of the kind to tell of
+                    self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
         except OSError:
             self._socket.close()
             raise
@@ -74,7 +112,7 @@ class Watcher:
 
     def mute(self, indexes: Collection[int]) -> None:
         """Replaces the filter; the kernel does that in one step."""
-        program = ctypes.create_string_buffer(watch_filter(indexes))
+        program = ctypes.create_string_buffer(watch_filter(indexes, self._port))
         count = (len(program) - 1) // 8
         self._socket.setsockopt(
             socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", count, ctypes.addressof(program))
@@ -97,15 +135,14 @@ class Watcher:
         self._sink.burst_end()
 
     def _event(self, kind: int, data: bytes, start: int, end: int) -> None:
-        if kind in (RTM_NEWNEIGH, RTM_DELNEIGH):
-            self._neigh(Neigh(data, start, end), kind == RTM_NEWNEIGH)
-        elif kind in (RTM_NEWLINK, RTM_DELLINK):
-            self._link(LinkMessage(data, start, end), kind == RTM_NEWLINK)
-        elif kind in (RTM_NEWADDR, RTM_DELADDR):
-            index, packed, length = parse_address(data, start, end)
-            self._sink.address(index, (packed, length), kind == RTM_NEWADDR)
+        handler = self._handlers.get(kind)
+        if handler is not None:
+            handler(data, start, end, True)
+        elif (handler := self._handlers.get(kind - 1)) is not None:
+            handler(data, start, end, False)
 
-    def _link(self, found: LinkMessage, present: bool) -> None:
+    def _link(self, data: bytes, start: int, end: int, present: bool) -> None:
+        found = LinkMessage(data, start, end)
         if found.is_port_event:
             if present:
                 self._sink.port_flags(found.index, found.port_learning, found.suppress)
@@ -115,7 +152,12 @@ class Watcher:
         else:
             self._sink.link_gone(found.index)
 
-    def _neigh(self, entry: Neigh, present: bool) -> None:
+    def _address(self, data: bytes, start: int, end: int, present: bool) -> None:
+        index, packed, length = parse_address(data, start, end)
+        self._sink.address(index, (packed, length), present)
+
+    def _neigh(self, data: bytes, start: int, end: int, present: bool) -> None:
+        entry = Neigh(data, start, end)
         if entry.family != AF_BRIDGE:
             there = present and not entry.state & NUD_FAILED
             intact = there and entry.state == NUD_NOARP and entry.is_marked
@@ -127,3 +169,28 @@ class Watcher:
         else:
             permanent = present and entry.is_permanent
             self._sink.bridge_fdb(entry.master, entry.index, entry.lladdr, present, permanent)
+
+    def _route(self, data: bytes, start: int, end: int, present: bool) -> None:
+        if data[start] == AF_MPLS:
+            label = LabelRoute(data, start, end)
+            self._sink.label(label.label, label.index, label.gateway, present and not label.out)
+            return
+        found = Route(data, start, end)
+        if found.table == RT_TABLE_MAIN:
+            self._sink.main_changed()
+        if found.metric == ROUTE_METRIC:
+            self._sink.route(found.table, found.key, route_nexthop(found), present)
+            return
+        is_end = found.metric == UNREACHABLE_METRIC and not found.length
+        if is_end and not (present and found.kind == RTN_UNREACHABLE):
+            self._sink.vrf_default_gone(found.table)
+
+    def _nexthop(self, data: bytes, start: int, end: int, present: bool) -> None:
+        found = Nexthop(data, start, end)
+        if FIRST <= found.number <= LAST:
+            self._sink.nexthop(found.number, as_nexthop(found) if present else None)
+
+    def _netconf(self, data: bytes, start: int, end: int, present: bool) -> None:
+        found = parse_mpls(data, start, end) if present else None
+        if found is not None:
+            self._sink.mpls_input(*found)

@@ -1,0 +1,127 @@
+"""Rare entries in the kernel, by kind: what is put and what is removed, in the kernel thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from hornpipe.dataplane.linux.device import Devices, find_link
+from hornpipe.dataplane.linux.gateway import Gateways
+from hornpipe.dataplane.linux.namespace import Lent
+from hornpipe.dataplane.linux.pair import Pairs
+from hornpipe.dataplane.linux.router import Routers, forward
+from hornpipe.dataplane.linux.sock import RouteSocket
+from hornpipe.dataplane.linux.tunnel import Tunnels
+from hornpipe.forwarding.batch import Results
+from hornpipe.forwarding.entry import (
+    ALIAS,
+    PORT_ALIAS,
+    Bridge,
+    Entry,
+    Gateway,
+    MplsInput,
+    NetnsPort,
+    Port,
+    Tunnel,
+    Vrf,
+    Vxlan,
+)
+from hornpipe.forwarding.link import Link
+from hornpipe.netlink import link
+
+
+class Entries:
+    """`results` of the batch in hand collects what the links look like afterwards."""
+
+    def __init__(self, sock: RouteSocket, lent: Lent) -> None:
+        self._sock = sock
+        self._devices = Devices(sock)
+        self._routers = Routers(self._devices)
+        self._pairs = Pairs(self._devices, self._routers, lent)
+        self._gateways = Gateways(self._devices)
+        self._tunnels = Tunnels(self._devices)
+        self._put: dict[type, Callable[[Any, Results], None]] = {
+            Vrf: self._routers.put_vrf,
+            Bridge: self._put_bridge,
+            Vxlan: self._devices.put_vxlan,
+            Tunnel: self._tunnels.put,
+            Port: self._put_port,
+            NetnsPort: self._pairs.put,
+            MplsInput: self._tunnels.put_input,
+            Gateway: self._gateways.put,
+        }
+        self._remove: dict[type, Callable[[Any, Results], None]] = {
+            Vrf: lambda entry, results: self._routers.remove_vrf(entry.name, results),
+            Bridge: self._remove_bridge,
+            Tunnel: lambda entry, results: self._tunnels.remove(entry.name, results),
+            Port: self._remove_port,
+            NetnsPort: self._remove_pair,
+            MplsInput: lambda entry, results: None,  # labels are taken from others too, and none of ours is left
+            Gateway: self._gateways.remove,
+        }
+
+    def close(self) -> None:
+        self._tunnels.close()
+
+    def put(self, entry: Entry, results: Results) -> None:
+        self._put[type(entry)](entry, results)
+
+    def remove(self, entry: Entry, results: Results) -> None:
+        remove = self._remove.get(type(entry))
+        if remove is not None:
+            remove(entry, results)
+        else:
+            self._devices.remove_device(entry.name, results)
+
+    def remove_together(self, entries: Iterable[Entry], results: Results) -> None:
+        """The namespace ports among them, as a group; what is left of them, `remove` sees to."""
+        pairs = [entry for entry in entries if isinstance(entry, NetnsPort)]
+        if len(pairs) > 1:
+            self._pairs.remove_together(pairs, results)
+
+    def remove_stray(self, stray: Link, results: Results) -> None:
+        """What is marked ours and nobody wants."""
+        found = find_link(self._sock, link.by_index(stray.index))
+        if found is None or found.name != stray.name:
+            return
+        if found.alias.startswith(PORT_ALIAS):
+            self._routers.clear_port(found, None, results)
+            self._devices.change(link.change(found.index, master=0, alias=""))
+        elif found.alias.startswith(ALIAS):
+            by_kind = {"vrf": self._routers.remove_vrf} | dict.fromkeys(("ipip", "ip6tnl"), self._tunnels.remove)
+            by_kind.get(found.kind, self._devices.remove_device)(found.name, results)
+
+    def read_back(self, entries: Iterable[Entry], results: Results) -> None:
+        """What the links that these entries are about look like now."""
+        names = {entry.name for entry in entries}
+        names |= {entry.device for entry in entries if isinstance(entry, Gateway) and entry.device}
+        for name in names:
+            self._devices.read_back(name, results)
+
+    def _put_bridge(self, entry: Bridge, results: Results) -> None:
+        self._devices.put_bridge(entry, results)
+        if entry.routed:
+            forward(entry.name)
+
+    def _remove_bridge(self, entry: Bridge, results: Results) -> None:
+        if entry.owned:
+            self._devices.remove_device(entry.name, results)
+
+    def _put_port(self, entry: Port, results: Results) -> None:
+        found, mark = self._devices.port(entry), PORT_ALIAS + entry.instance
+        if entry.routed is None:
+            self._devices.enslave(entry, found, mark)
+        else:
+            self._routers.put_port(entry, entry.routed, found, mark, results)
+
+    def _remove_port(self, entry: Port, results: Results) -> None:
+        found = self._devices.link(entry.interface)
+        if found is None:
+            return
+        if entry.routed is not None:
+            self._routers.clear_port(found, entry.routed, results)
+        self._devices.release(found, entry.bridge if entry.routed is None else entry.routed.vrf)
+
+    def _remove_pair(self, entry: NetnsPort, results: Results) -> None:
+        self._devices.remove_device(entry.name, results)
+        self._pairs.forget(entry.name)
