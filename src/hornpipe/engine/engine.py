@@ -54,11 +54,12 @@ class Engine:
         self.rib = Rib(router_id, cluster_of(settings), settings.local_as)
         self.forwarding = Forwarding()
         self.edge = Edge(terms, self.rib, self.forwarding, self._notify)
+        self.edge.unicast.configure(settings.announce, settings.install_unicast)
         self._sources = Sources(self.edge, settings.router_id, self._notify)
         self._peers = Peers(self.rib, settings, jitter, self._notify, self._end_of_rib)
         self.gates = Gates(now)
         self._startup = Startup(self.gates, self._peers, self.rib, self.edge, self.forwarding, self._notify)
-        self._routes = RouteRows(self.rib, self._importers, lambda: self.edge.around.vtep)
+        self._routes = RouteRows(self.rib, self._importers, lambda: self.edge.around.vtep, self.edge.unicast)
         self.gates.open(CONFIGURED, now)
 
     def _notify(self, kind: str, subject: str, text: str) -> None:
@@ -99,6 +100,7 @@ class Engine:
                 changed += self._sources.delete(source, now).changed
         changed += self._peers.configure(settings, now)
         self.edge.configure(terms_of(settings))
+        self.edge.unicast.configure(settings.announce, settings.install_unicast)
         self.settings = settings
         self._count()
         return changed
@@ -199,6 +201,8 @@ class Engine:
     def underlay_changed(self, addresses: Iterable[bytes], now: float) -> None:
         """The ways to these addresses (`forwarding.underlay`) are others now."""
         self._now = now
+        addresses = list(addresses)
+        self.edge.unicast.underlay_changed(addresses)
 
     # ---- time
 

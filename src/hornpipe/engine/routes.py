@@ -23,6 +23,7 @@ from hornpipe.rib.path import Path
 from hornpipe.rib.rib import Rib
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.remote import remote_of
+from hornpipe.vpn.underlay import WIDE, UnicastRoutes
 
 ORIGINS = {0: "igp", 1: "egp", 2: "incomplete"}
 
@@ -30,8 +31,15 @@ ORIGINS = {0: "igp", 1: "egp", 2: "incomplete"}
 class RouteRows:
     """`importers(path)` gives the instances that import a path."""
 
-    def __init__(self, rib: Rib, importers: Callable[[Path], list[Instance]], vtep: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        rib: Rib,
+        importers: Callable[[Path], list[Instance]],
+        vtep: Callable[[], bytes],
+        unicast: UnicastRoutes,
+    ) -> None:
         self.rib = rib
+        self.unicast = unicast
         self.importers = importers
         self.vtep = vtep
 
@@ -83,7 +91,7 @@ class RouteRows:
             next_hop=str(Address(next_hop)) if next_hop else "",
             best=path is paths[0],
             stale=path.stale,
-            reason=self._reason(family, path, paths),
+            reason=self._reason(family, key, path, paths),
             origin=ORIGINS.get(attributes.origin, str(attributes.origin)),
             as_path=as_path.text(attributes.as_path),
             local_pref=attributes.local_pref,
@@ -96,11 +104,16 @@ class RouteRows:
             imported_by=tuple(name for i in self.importers(path) for name in i.domain.names) if family == EVPN else (),
         )
 
-    def _reason(self, family: int, path: Path, paths: tuple[Path, ...]) -> str:
+    def _unusable(self, family: int, key: bytes, path: Path) -> str:
+        if family == EVPN:
+            return remote_of(path, self.vtep()).reason
+        return self.unicast.reason(path, WIDE[family](key)) if family in WIDE else ""
+
+    def _reason(self, family: int, key: bytes, path: Path, paths: tuple[Path, ...]) -> str:
         if path is not paths[0]:
             return f"not best: {explain(paths[0], path)}"
-        if family == EVPN and not path.source.local:
-            unusable = remote_of(path, self.vtep()).reason
+        if not path.source.local:
+            unusable = self._unusable(family, key, path)
             if unusable:
                 return f"not imported: {unusable}"
         return f"best: {explain(path, paths[1])}" if len(paths) > 1 else ""

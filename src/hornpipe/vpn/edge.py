@@ -24,6 +24,7 @@ from hornpipe.vpn.routed.router import Router
 from hornpipe.vpn.routed.terms import Routing
 from hornpipe.vpn.station import Station
 from hornpipe.vpn.surroundings import HEARSAY, Routes, Surroundings, Terms
+from hornpipe.vpn.underlay import IMPORTER, UnicastRoutes
 
 
 class Edge:
@@ -32,6 +33,7 @@ class Edge:
         self.desired = Desired()
         self.around.ports = self.desired.ports
         self.identifiers = self.around.identifiers
+        self.unicast = UnicastRoutes(routes, forwarding)
         self.instances: dict[str, Instance] = {}
         """Broadcast domains, by their key."""
         self.routers = self.around.routers
@@ -212,6 +214,8 @@ class Edge:
                 instance.take(keys, now)
             elif router is not None:
                 router.take(family, keys)
+            elif importer == IMPORTER:
+                self.unicast.take(family, keys)
         return len(dirty)
 
     # ---- kernel

@@ -32,12 +32,13 @@ from hornpipe.rib.path import Path
 
 INSTANCE: Final = "underlay"
 """What its entries are shown under."""
-IMPORTERS: Final[dict[int, int]] = {0: IPV4_UNICAST, -1: IPV6_UNICAST}
-"""Importer of the RIB -> family; instances have the positive numbers."""
+IMPORTER: Final = 0
+"""Its number as an importer of the RIB; instances have the positive ones."""
 MOST_HOPS: Final = 64
 """Equal ways of one route."""
 
 WIDE: Final[dict[int, Callable[[bytes], bytes]]] = {IPV4_UNICAST: unicast.prefix4, IPV6_UNICAST: unicast.prefix6}
+"""The families it is about -> from a key of theirs to a `route_key`."""
 
 
 class UnicastRib(Protocol):
@@ -97,14 +98,14 @@ class UnicastRoutes:
         if install and self._table is None:
             self._table = RouteTable()
             self._forwarding.add_table(self._table)
-            for importer, family in IMPORTERS.items():
-                self._rib.set_imports(importer, family, EVERYTHING, multipath=True)
+            for family in WIDE:
+                self._rib.set_imports(IMPORTER, family, EVERYTHING, multipath=True)
         elif not install and self._table is not None:
             self._close(self._table)
 
     def _close(self, table: RouteTable) -> None:
-        for importer, family in IMPORTERS.items():
-            self._rib.drop_importer(importer, family)
+        for family in WIDE:
+            self._rib.drop_importer(IMPORTER, family)
         for route in list(self._resolved):
             self._depend(route, ())
         self._forwarding.drop_table(table)
@@ -112,10 +113,10 @@ class UnicastRoutes:
 
     # ---- routes
 
-    def take(self, importer: int, keys: Iterable[bytes]) -> None:
-        """Keys the RIB marked."""
+    def take(self, family: int, keys: Iterable[bytes]) -> None:
+        """Keys the RIB marked for `IMPORTER`."""
         for key in keys:
-            self._read(IMPORTERS[importer], key)
+            self._read(family, key)
 
     def underlay_changed(self, addresses: Iterable[bytes]) -> None:
         """The kernel's way to these next hops is another one."""
