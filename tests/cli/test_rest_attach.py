@@ -14,6 +14,7 @@ import pytest
 
 from hornpipe.cli import netns_port, rest_attach
 from hornpipe.cli.bagpipe_api import api_port
+from hornpipe.vpn.spec import AttractSpec, ClassifierSpec, ReadvertiseSpec
 from tests.api.serving import Serving
 
 
@@ -161,17 +162,72 @@ def test_a_docker_container(
     assert daemon.engine.sources["bagpipe"].ports == ()
 
 
-def test_an_ipvpn_is_refused_by_the_daemon(daemon: Serving, capsys: pytest.CaptureFixture[str]) -> None:
-    line = "--attach --port tap1 --ip 10.0.0.1 --network-type ipvpn --redirect-rts 1:9 --destination-port 80"
+def test_an_ipvpn(daemon: Serving, commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+    line = "--port netns --ip 10.2.0.5 --network-type ipvpn --vpn-instance-id blue --rt 64512:90"
+    request, out = call(daemon, f"--attach {line}", capsys)
+    assert request["gateway_ip"] == "10.2.0.254"
+    assert out.endswith("response: 200 b'null'\n")
+    (instance,), (port,) = daemon.engine.sources["bagpipe"].instances, daemon.engine.sources["bagpipe"].ports
+    assert (instance.name, instance.type, instance.import_rts) == ("blue", "ipvpn", ("64512:90",))
+    assert (port.interface, port.mac, port.gateway) == ("ns-blue", "5a:00:00:00:00:01", ("10.2.0.254",))
+    assert "ip -n blue route add default dev tovpn via 10.2.0.254" in commands.lines
+    call(daemon, f"--detach {line}", capsys)
+    assert daemon.engine.sources["bagpipe"].ports == ()
+
+
+def test_all_the_words_of_an_ipvpn(daemon: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    line = (
+        "--attach --port tap1 --ip 192.168.9.1/24 --network-type ipvpn --mac 02:00:00:00:00:05 "
+        "--gateway-ip 192.168.9.7 "
+        "--advertise-subnet --readv-from-rt 1:1 --readv-from-rt 1:2 --readv-to-rt 1:3 --redirect-rts 1:4 "
+        "--redirect-rts 1:5 --source-prefix 10.0.0.0/8 --destination-prefix 10.9.0.0/16 --source-port 1:1024 "
+        "--destination-port 80 --protocol tcp --attract-to-rt 1:3 --static-destination-prefix 10.9.1.0/24 "
+        "--lb-consistent-hash-order 4 --local-pref 150 --direction to-port"
+    )
+    call(daemon, line, capsys)
+    (instance,), (port,) = daemon.engine.sources["bagpipe"].instances, daemon.engine.sources["bagpipe"].ports
+    assert (instance.name, instance.import_rts) == ("ipvpn-bagpipe-test", ("64512:512",))
+    assert instance.readvertise == ReadvertiseSpec(from_rts=("1:1", "1:2"), to_rts=("1:3",))
+    assert instance.attract_traffic == AttractSpec(
+        redirect_rts=("1:4", "1:5"),
+        classifier=ClassifierSpec(
+            source_prefix="10.0.0.0/8",
+            destination_prefix="10.9.0.0/16",
+            source_port="1:1024",
+            destination_port="80",
+            protocol="tcp",
+        ),
+        to_rts=("1:3",),
+        static_prefixes=("10.9.1.0/24",),
+    )
+    assert (port.addresses, port.advertise_subnet, port.gateway) == (("192.168.9.1/24",), True, ("192.168.9.7",))
+    assert (port.lb_consistent_hash_order, port.local_pref, port.direction) == (4, 150, "to-port")
+
+
+def test_an_evpn_plugged_into_an_ipvpn(daemon: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    tap = "--port tap1 --ip 10.0.0.1 --network-type evpn --vpn-instance-id red --mac 02:00:00:00:00:05"
+    door = "--port evpn:red --ip 10.0.0.1 --network-type ipvpn --vpn-instance-id blue"
+    call(daemon, f"--attach {tap}", capsys)
+    request, out = call(daemon, f"--attach {door}", capsys)
+    assert request["local_port"] == {"evpn": {"id": "red"}}
+    assert request["mac_address"] == "52:54:00:99:99:22"
+    assert "will plug evpn red into the IPVPN" in out
+    assert daemon.engine.sources["bagpipe"].ports[1].evpn == "red"
+    call(daemon, f"--detach {door}", capsys)
+    call(daemon, f"--detach {tap}", capsys)
+    assert daemon.engine.sources["bagpipe"].ports == ()
+
+
+def test_open_vswitch_is_refused_by_the_daemon(
+    daemon: Serving, commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "--attach --port tap1 --ip 10.0.0.1 --network-type ipvpn --ovs-preplug"
     with pytest.raises(SystemExit) as caught:
         rest_attach.main(line.split(), daemon.bagpipe)
     assert caught.value.code == "error 400, reason: Bad Request"
     out = capsys.readouterr().out
-    request = request_of(out)
-    assert request["mac_address"] == "52:54:00:99:99:22"
-    assert request["import_rt"] == ["64512:512"]
-    assert request["attract_traffic"] == {"redirect_rts": ["1:9"], "classifier": {"destinationPort": "80"}}
-    assert "No dataplane driver for VPN type ipvpn" in out
+    assert request_of(out)["local_port"]["ovs"] == {"port_name": "tap1", "plugged": True}
+    assert "ovs is not supported" in out
 
 
 @pytest.mark.parametrize(

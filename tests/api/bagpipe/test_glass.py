@@ -7,10 +7,18 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from hornpipe.api.bagpipe import glass
+from hornpipe.api.bagpipe.tree import Link
+from hornpipe.api.bagpipe.tree import look as look_at
 from hornpipe.api.context import Context, LogRow
-from hornpipe.vpn.spec import InstanceSpec, PortSpec
-from tests.api.fake_engine import FakeEngine, route_row
+from hornpipe.vpn.spec import (
+    AttractSpec,
+    ClassifierSpec,
+    FallbackSpec,
+    InstanceSpec,
+    PortSpec,
+    ReadvertiseSpec,
+)
+from tests.api.fake_engine import FakeEngine, entry_row, route_row, vpn_route_row
 
 RED = InstanceSpec(name="red", vni=100, import_rts=("64512:80",), export_rts=("64512:80",), description="the red one")
 TAP = PortSpec(name="red:tap0", instance="red", interface="tap0", mac="02:00:00:00:00:01", addresses=("10.1.0.1/24",))
@@ -149,9 +157,112 @@ def test_links_are_made_only_when_followed() -> None:
     def explode() -> None:
         raise AssertionError("made without being asked for")
 
-    tree = {"a": 1, "b": glass.Link(explode), "c": {"d": glass.Link(explode)}}
-    assert glass.look(tree, [], "http://h") == {
+    tree = {"a": 1, "b": Link(explode), "c": {"d": Link(explode)}}
+    assert look_at(tree, [], "http://h") == {
         "a": 1,
         "b": {"href": "http://h/b"},
         "c": {"d": {"href": "http://h/c/d"}},
     }
+
+
+BLUE = InstanceSpec(
+    name="blue",
+    type="ipvpn",
+    import_rts=("64512:90",),
+    export_rts=("64512:90",),
+    readvertise=ReadvertiseSpec(from_rts=("64512:91",), to_rts=("64512:92",)),
+    attract_traffic=AttractSpec(
+        redirect_rts=("64512:93",),
+        classifier=ClassifierSpec(destination_port="80", protocol="tcp"),
+        static_prefixes=("10.9.0.0/16",),
+    ),
+    fallback=FallbackSpec(interface="eth9", gateway="192.0.2.1", mac="02:00:00:00:00:99"),
+)
+TAP1 = PortSpec(
+    name="blue:tap1", instance="blue", interface="tap1", mac="02:00:00:00:00:02", addresses=("10.2.0.5",),
+    gateway=("10.2.0.1",), local_pref=150, direction="to-port",
+)  # fmt: skip
+
+
+@pytest.fixture
+def routed(engine: FakeEngine) -> None:
+    engine.attach("bagpipe", BLUE, TAP1, 1.0)
+    plugged = PortSpec(
+        name="blue:evpn:red", instance="blue", evpn="red", mac="02:00:00:00:00:01", gateway=("10.1.0.9",)
+    )
+    engine.attach("bagpipe", None, plugged, 1.0)
+    engine.route_rows += [
+        vpn_route_row(),
+        vpn_route_row("10.2.0.5/32", "10.0.0.1:2", peer="local"),
+        vpn_route_row("10.3.0.0/24", "10.0.0.1:2", peer="local", route_targets=("64512:92",)),
+        vpn_route_row("2001:db8::/32"),
+        route_row(
+            family="l3vpn-ipv4-flowspec", nlri="10.0.0.1:2:[destination: 10.9.0.0/16]", type="prefix", peer="local"
+        ),
+    ]
+    engine.entry_rows += [
+        entry_row("route", "10.2.0.0/24", instance="blue", device="hp-vrf2", value="via 10.0.0.2 dev hp-gre"),
+        entry_row("mpls", "1002", instance="blue", device="", value="dev hp-vrf2"),
+    ]
+
+
+@pytest.mark.usefixtures("routed")
+async def test_a_vrf(bagpipe: TestClient) -> None:
+    assert {row["id"]: row["name"] for row in await look(bagpipe, "/vpns/instances")} == {
+        "red": "EVI-1",
+        "blue": "VRF-2",
+    }
+    vrf = await look(bagpipe, "/vpns/instances/blue")
+    assert set(UPSTREAM) | {"readvertised"} <= set(vrf)
+    assert (vrf["instance_type"], vrf["gateway_ip"], vrf["instance_dataplane_id"]) == ("VRF", "10.2.0.1", 1002)
+    assert vrf["readvertise"] == {"from": ["64512:91"], "to": ["64512:92"]}
+    assert vrf["attract_traffic"] == {
+        "redirect_rts": ["64512:93"],
+        "classifier": {"destinationPort": "80", "protocol": "tcp"},
+        "to": ["64512:92"],
+        "static_destination_prefixes": ["10.9.0.0/16"],
+    }
+    assert vrf["fallback"] == {"interface": "eth9", "gateway": "192.0.2.1", "dst_mac": "02:00:00:00:00:99"}
+    dataplane = await look(bagpipe, "/vpns/instances/blue/dataplane")
+    assert (dataplane["vrf_if"], dataplane["route_table"], dataplane["driver"]["id"]) == ("hp-vrf2", 10002, "ipvpn")
+    routes = await look(bagpipe, "/vpns/instances/blue/dataplane/routes")
+    assert routes == ["route 10.2.0.0/24 dev hp-vrf2 via 10.0.0.2 dev hp-gre"]
+    (again,) = await look(bagpipe, "/vpns/instances/blue/readvertised")
+    assert list(again) == ["10.0.0.1:2:10.3.0.0/24"]
+    assert (await look(bagpipe, "/bgp/workers/VRF-2"))["external_instance_id"] == "blue"
+
+
+@pytest.mark.usefixtures("routed")
+async def test_the_ports_of_a_vrf(bagpipe: TestClient) -> None:
+    ports = await look(bagpipe, "/vpns/instances/blue/ports")
+    assert set(ports) == {"tap1", "evpn:red"}
+    (endpoint,) = ports["tap1"]["endpoints"]
+    assert (endpoint["label"], endpoint["local_pref"], endpoint["direction"]) == (1002, 150, "to-port")
+    assert set(await look(bagpipe, "/vpns/ports")) == {"tap0", "tap1", "evpn:red"}
+
+
+@pytest.mark.usefixtures("routed")
+async def test_routes_of_routed_families(bagpipe: TestClient) -> None:
+    routes = await look(bagpipe, "/bgp/routes")
+    assert len(routes["ipv4/mpls-vpn,*"]) == 3
+    assert len(routes["ipv6/mpls-vpn,*"]) == 1
+    assert len(routes["ipv4/flow-vpn,*"]) == 1
+    (route,) = routes["ipv4/mpls-vpn,*"][0].values()
+    assert (route["afi-safi"], route["attributes"]["label"]) == ("ipv4/mpls-vpn", [300])
+
+
+@pytest.mark.usefixtures("routed")
+async def test_the_driver_of_routed_instances(bagpipe: TestClient, context: Context, engine: FakeEngine) -> None:
+    context.config["ipvpn"] = {"encapsulations": ["mpls-gre", "mpls"], "mpls_interfaces": ["eth1"]}
+    engine.missing = ("fou: module fou (CONFIG_NET_FOU)",)
+    assert [row["id"] for row in await look(bagpipe, "/vpns/dataplane/drivers")] == ["evpn", "ipvpn"]
+    driver = await look(bagpipe, "/vpns/dataplane/drivers/ipvpn")
+    assert driver["supported_encaps"] == ["gre", "default"]
+    assert driver["missing_features"] == ["fou: module fou (CONFIG_NET_FOU)"]
+    assert driver["config"]["mpls_interface"] == "eth1"
+    assert (await look(bagpipe, "/vpns/dataplane/ids"))["1002"] == "label of instance blue"
+
+
+async def test_a_peer_by_interface_has_its_name_in_the_configuration(bagpipe: TestClient, context: Context) -> None:
+    context.config["peers"] = [{"address": "10.0.0.254"}, {"address": None, "interface": "eth1"}]
+    assert await look(bagpipe, "/config/BGP/peers") == ["10.0.0.254", "eth1"]

@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from hornpipe.api.access import CHALLENGE, REMEDY
-from hornpipe.api.bagpipe import body, glass, refusal
+from hornpipe.api.bagpipe import body, glass, refusal, tree
 from hornpipe.api.bagpipe.ledger import Ledger
 from hornpipe.api.bagpipe.refusal import Refusal
 from hornpipe.api.context import Context
@@ -77,6 +77,7 @@ class Server:
         if request.method != "POST":
             return self.not_posted(request)
         wanted = body.attachment(body.parse_json(await read_body(request)), self.drivers())
+        await self.context.may_change()
         if wanted.ignored:
             of = wanted.endpoint
             LOG.warning("%s: without effect on this %s: %s", of.instance, of.type, ", ".join(wanted.ignored))
@@ -88,6 +89,7 @@ class Server:
         if request.method != "POST":
             return self.not_posted(request)
         endpoint = body.detachment(body.parse_json(await read_body(request)), self.drivers())
+        await self.context.may_change()
         self.ledger.detach(endpoint, self.context.now())
         await self.context.changed()
         return answer(None)
@@ -102,8 +104,8 @@ class Server:
             raise Refusal(405)
         url = f"{request.scheme}://{request.host}/{GLASS}"
         try:
-            return answer(glass.look(glass.Glass(self.context, url).root(), path, url))
-        except glass.Missing as missing:
+            return answer(tree.look(glass.Glass(self.context, url).root(), path, url))
+        except tree.Missing as missing:
             raise Refusal(404, str(missing)) from missing
 
 
