@@ -112,7 +112,7 @@ class LinuxDriver:
 
     async def flush(self) -> int:
         worker, sock = self._running()
-        return await worker.call(lambda: flush_ours(sock, self._entries))
+        return await worker.call(lambda: flush_ours(sock))
 
     def mute(self, indexes: frozenset[int]) -> None:
         if self._watcher is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hornpipe.dataplane.linux.entries import Entries
+from hornpipe.dataplane.linux.namespace import Lent
 from hornpipe.dataplane.linux.router import remove_rules
 from hornpipe.dataplane.linux.scan import scan_all
 from hornpipe.dataplane.linux.sock import RouteSocket
@@ -15,9 +16,17 @@ _LAST = ("bridge", "vrf")
 """Devices that others are on."""
 
 
-def flush_ours(sock: RouteSocket, entries: Entries) -> int:
+def flush_ours(sock: RouteSocket) -> int:
     """Routes, labels and nexthops are deleted, ports released, entries on devices that stay deleted, then our devices;
     returns how many devices."""
+    entries = Entries(sock, Lent())
+    try:
+        return _flush(sock, entries)
+    finally:
+        entries.close()
+
+
+def _flush(sock: RouteSocket, entries: Entries) -> int:
     scan, results = scan_all(sock), Results()
     _flush_routes(sock, scan)
     by_name = {found.name: found for found in scan.links}
