@@ -154,12 +154,22 @@ class TableState:
                 del self.by_port[port]
 
     def is_pending(self, key: bytes) -> bool:
-        return key in self.dirty or key in self.deletes or key in self.waiting or key in self.awaiting
+        if key in self.dirty or key in self.deletes or key in self.waiting or key in self.awaiting:
+            return True
+        way = self.ways.get(key)
+        return way is not None and way.written is None
 
     def waits_for(self, key: bytes) -> str:
         """Why the key cannot be written yet, if that is known."""
-        way = self.awaiting.get(key)
-        return way.reason if way is not None else self.waiting.get(key, ("", ""))[1]
+        way = self.awaiting.get(key) or self.ways.get(key)
+        if way is not None and way.written is None:
+            return way.reason
+        return self.waiting.get(key, ("", ""))[1]
+
+    def stranded(self) -> list[bytes]:
+        """``route``: keys that went with their nexthop."""
+        lost = {way for way in set(self.ways.values()) if way.written is None}
+        return [key for key, way in self.ways.items() if way in lost] if lost else []
 
     def settle(self) -> None:
         """Leaves the set of active tables if nothing is left to do."""

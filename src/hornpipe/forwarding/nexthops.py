@@ -10,9 +10,10 @@ A number is given when a nexthop is first written: one that was found at start w
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from hornpipe.forwarding.batch import Batch, Results
-from hornpipe.forwarding.link import Links
+from hornpipe.forwarding.link import Link, Links
 from hornpipe.forwarding.nexthop import FIRST, LAST, UNREACHABLE, Group, Nexthop, One
 from hornpipe.forwarding.table import Hops
 
@@ -232,25 +233,30 @@ class Nexthops:
 
     def device_changed(self, name: str) -> None:
         """A link is new, changed or gone. What was on it is lost if it was down, without carrier or another one."""
+        if self._found:
+            self._forget_found()
         if name not in self._on_device:
             return
         before = self._devices.get(name)
         self._note_device(name)
         if before != self._devices.get(name):
-            if before is not None:
-                self._forget_found(before[0])
             for state in self._on_device[name]:
                 self._lose(state)
 
     def _note_device(self, name: str) -> None:
         link = self._links.by_name.get(name)
-        if link is not None and link.up and link.carrier:
+        if can_carry(link):
             self._devices[name] = (link.index, link.master)
         else:
             self._devices.pop(name, None)
 
-    def _forget_found(self, oif: int) -> None:
-        gone = {number for content, number in self._found.items() if isinstance(content, One) and content.oif == oif}
+    def _forget_found(self) -> None:
+        """What was found on a device that is down since has gone with its routes."""
+        gone = {
+            number
+            for content, number in self._found.items()
+            if isinstance(content, One) and not can_carry(self._links.by_index.get(content.oif))
+        }
         self._found = {
             content: number
             for content, number in self._found.items()
@@ -368,3 +374,8 @@ class Nexthops:
         if not on_device:
             del self._on_device[state.device]
             self._devices.pop(state.device, None)
+
+
+def can_carry(link: Link | None) -> TypeGuard[Link]:
+    """Whether the kernel takes nexthops on it."""
+    return link is not None and link.up and link.carrier

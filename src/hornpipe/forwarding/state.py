@@ -134,7 +134,7 @@ class Forwarding:
         if not batch.chunks and not self._flying and not self.bulk.has_route_work:
             self.bulk.nexthops.take_deletes(batch)
         if batch.is_empty:
-            self.more = not seen_all
+            self.more = not seen_all or self.bulk.has_adds  # what one table gave up may be another's now
             return None
         self._flying.append(batch)
         return batch
