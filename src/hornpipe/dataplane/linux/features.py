@@ -50,16 +50,13 @@ def missing() -> dict[str, str]:
 def _look(found: dict[str, str]) -> None:
     if _libc.unshare(_CLONE_NEWNET):
         return
-    sock = RouteSocket()
-    try:
+    with RouteSocket() as sock:
         sock.request(RTM_NEWLINK, 0, link.header(_LOOPBACK, True))
         for feature, (give, attempt) in _FEATURES.items():
             try:
                 attempt(sock)
             except (Failure, OSError):
                 found[feature] = give
-    finally:
-        sock.close()
 
 
 def _make(sock: RouteSocket, payload: bytes) -> None:
@@ -78,11 +75,8 @@ def _mpls(sock: RouteSocket) -> None:
 
 
 def _fou(sock: RouteSocket) -> None:
-    generic = RouteSocket(NETLINK_GENERIC)
-    try:
+    with RouteSocket(NETLINK_GENERIC) as generic:
         fou_family(generic)
-    finally:
-        generic.close()
     _make(sock, kind.new_udp("u", _HERE, _THERE, 6635))
 
 

@@ -12,6 +12,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from typing import Self
 
 from hornpipe.netlink import number
 from hornpipe.netlink.failure import Failure, parse_error
@@ -67,6 +68,12 @@ class RouteSocket:
 
     def close(self) -> None:
         self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
 
     @property
     def port(self) -> int:
