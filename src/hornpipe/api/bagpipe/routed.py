@@ -107,6 +107,6 @@ def fallback(body: Mapping[str, Any]) -> FallbackSpec | None:
     if not interface:
         raise api_error(
             "'fallback': ovs_port_number is of Open vSwitch, which is not supported: "
-            "give interface, and gateway or dst_mac with it"
+            "give interface and gateway"
         )
     return FallbackSpec(interface=interface, gateway=gateway, mac=mac)
