@@ -19,7 +19,7 @@ from hornpipe.cni.failure import CniFailure
 from hornpipe.cni.host import Host
 from hornpipe.cni.network import GATEWAY_L3, Network
 from hornpipe.cni.record import SOURCE, Record, of_port
-from hornpipe.cni.result import Interface, Ip, Result, Route
+from hornpipe.cni.result import Dns, Interface, Ip, Result, Route
 from hornpipe.cni.static import Static
 from hornpipe.forwarding.entry import NetnsPort, mac_text
 from hornpipe.vpn.spec import InstanceSpec, PortSpec
@@ -79,7 +79,8 @@ class Attachments:
         self._host.engine.attach(SOURCE, instance, port, self._host.now())
         await self._host.changed()
         entry = await self._programmed(record)
-        return self._result(entry, ips, routes, given)
+        dns = network.dns if network.dns != Dns() else given.dns  # as the reference plugins have it
+        return self._result(entry, ips, routes, dns)
 
     async def detach(self, record: Record) -> str:
         """Its interface, which `removed` awaits; empty: there was no such attachment."""
@@ -146,7 +147,7 @@ class Attachments:
         state = forwarding.table_on(entry.bridge, "local") if entry.bridge else None
         return state is None or forwarding.status(state.table, entry.mac)[0] != "pending"
 
-    def _result(self, entry: NetnsPort, ips: Sequence[Ip], routes: Sequence[Route], given: Result) -> Result:
+    def _result(self, entry: NetnsPort, ips: Sequence[Ip], routes: Sequence[Route], dns: Dns) -> Result:
         links = self._host.engine.forwarding.links.by_name
         outside = links.get(entry.name)
         interfaces = [
@@ -161,7 +162,7 @@ class Attachments:
             interfaces=tuple(interfaces),
             ips=tuple(msgspec.structs.replace(ip, interface=index) for ip in ips),
             routes=tuple(routes),
-            dns=given.dns,
+            dns=dns,
         )
 
 

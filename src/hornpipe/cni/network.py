@@ -25,6 +25,8 @@ from hornpipe.vpn.spec import InstanceSpec
 
 NAME_LENGTH = 60
 """With a container id of 64 characters and an interface it must fit into a port's name."""
+VALID = "cni.dev/valid-attachments"
+"""GC's list, for which the reference library writes null where it is empty."""
 GATEWAY_L3 = ("169.254.1.1", "fe80::1")
 """What a routed port's default routes go to where IPAM names no gateway: on each port alone, so it may be the same."""
 
@@ -121,7 +123,7 @@ def decode(configuration: bytes) -> dict[str, Any]:
         raise CniFailure(failure.DECODE, "network configuration is not JSON", str(error)) from error
     if not isinstance(raw, dict):
         raise CniFailure(failure.DECODE, "network configuration is not a JSON object")
-    return {key: value for key, value in raw.items() if value is not None}
+    return {key: value for key, value in raw.items() if value is not None or key == VALID}
 
 
 def version_of(raw: dict[str, Any]) -> str:
