@@ -28,11 +28,9 @@ from hornpipe.engine.status import status_row
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
-from hornpipe.rib.path import Path
 from hornpipe.rib.rib import Rib
 from hornpipe.vpn.desired import PortId
 from hornpipe.vpn.edge import Edge
-from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, SourceSpec
 
 CONGESTED = 50_000
@@ -49,6 +47,8 @@ class Engine:
         self.intent_revision = 0
         """Counts changes of what `intent` returns; when it moved, the intent is to be written."""
         self._noticed = (0, 0)
+        self._alarms: dict[str, str] = {}
+        """Subject -> text, see `alarm`."""
         self._events = Events()
         router_id, terms = bytes(Address.parse(settings.router_id)), terms_of(settings)
         self.rib = Rib(router_id, cluster_of(settings), settings.local_as)
@@ -59,7 +59,7 @@ class Engine:
         self._peers = Peers(self.rib, settings, jitter, self._notify, self._end_of_rib)
         self.gates = Gates(now)
         self._startup = Startup(self.gates, self._peers, self.rib, self.edge, self.forwarding, self._notify)
-        self._routes = RouteRows(self.rib, self._importers, lambda: self.edge.around.vtep, self.edge.unicast)
+        self._routes = RouteRows(self.rib, self.edge)
         self.gates.open(CONFIGURED, now)
 
     def _notify(self, kind: str, subject: str, text: str) -> None:
@@ -203,6 +203,7 @@ class Engine:
         self._now = now
         addresses = list(addresses)
         self.edge.unicast.underlay_changed(addresses)
+        self.edge.underlay_changed(addresses, now)
 
     # ---- time
 
@@ -240,11 +241,16 @@ class Engine:
     def intent(self) -> Intent:
         return collect(self._sources, self.edge, self.draining)
 
-    def restore(self, intent: Intent | None, now: float) -> None:
-        """To be called once, before the kernel is scanned. The configuration's own sources come first."""
+    def restore(self, intent: Intent | None, now: float, lost: str = "") -> None:
+        """To be called once, before the kernel is scanned. The configuration's own sources come first. `lost`: why
+        there is no intent although there was one."""
         self._now = now
         restore(intent, self.settings.sources, self._sources, self.edge, now)
         self._startup.restored = intent is not None and bool(intent.sources)
+        if lost:
+            self._startup.lost(now)
+            self.alarm("intent", lost, now)
+            self._notify("intent.damaged", "intent", lost)
         self.rib.drain(intent is not None and intent.draining)
         self._startup.opened(INTENT_RESTORED, now)
         self._count()
@@ -255,7 +261,7 @@ class Engine:
         return [views.peer_row(neighbour, self.rib) for neighbour in self._peers]
 
     def instances(self) -> Sequence[InstanceRow]:
-        return [views.instance_row(self.edge.instances[key], self.forwarding) for key in sorted(self.edge.instances)]
+        return views.instance_rows(self.edge, self.forwarding)
 
     def ports(self) -> Sequence[PortRow]:
         return views.port_rows(self.edge, self.forwarding)
@@ -272,30 +278,28 @@ class Engine:
         where: Callable[[int, bytes], bool] | None = None,
     ) -> Iterable[RouteRow]:
         """Lazily; not to be held across a change. `where` is asked of (family, key) before a row is made."""
-        chosen = self.edge.instance(instance) if instance is not None else None
+        chosen = self.edge.standing(instance) if instance is not None else None
         if instance is not None and chosen is None:
             return ()
         return self._routes.rows(family, peer, chosen, where)
 
-    def _importers(self, path: Path) -> list[Instance]:
-        return self.edge.importers(path)
-
     def entries(
         self, kind: str | None = None, instance: str | None = None, status: str | None = None, skip: int = 0
     ) -> Iterable[EntryRow]:
-        chosen = self.edge.instance(instance) if instance is not None else None
+        chosen = self.edge.standing(instance) if instance is not None else None
         return views.entry_rows(self.forwarding, kind, chosen.key if chosen is not None else instance, status, skip)
 
     def holder(self, instance: str, address: str) -> str | None:
         """Who announces an address in an instance by BGP: the next hop. None: nobody but perhaps this host."""
         chosen = self.edge.instance(instance)
-        found = chosen.imported.neighbour(bytes(Address.parse(address))) if isinstance(chosen, Instance) else None
+        found = chosen.imported.neighbour(bytes(Address.parse(address))) if chosen is not None else None
         return str(Address(found[1].vtep)) if found is not None and not found[1].local else None
 
     def status(self) -> StatusRow:
         return status_row(
-            self.version, self.settings, self.started, self.gates, self._peers, self.rib, self.edge, self.forwarding
-        )
+            self.version, self.settings, self.started, self.gates, self._peers, self.rib, self.edge, self.forwarding,
+            self._alarms,
+        )  # fmt: skip
 
     def events(self, since: int = 0) -> Sequence[EventRow]:
         return self._events.since(since)
@@ -321,6 +325,20 @@ class Engine:
     @property
     def draining(self) -> bool:
         return self.rib.identity.draining
+
+    def prune(self, now: float) -> bool:
+        """After a lost intent: clients have said all they want, so what they did not may go. False if nothing waits."""
+        self._now = now
+        alarmed = self._alarms.pop("intent", None) is not None
+        return self._startup.trust(now) or alarmed
+
+    def alarm(self, subject: str, text: str, now: float) -> None:
+        """A condition an operator must know of, until it is told again with an empty text."""
+        self._now = now
+        if text:
+            self._alarms[subject] = text
+        else:
+            self._alarms.pop(subject, None)
 
     def reset_peer(self, peer: str, now: float) -> bool:
         self._now = now

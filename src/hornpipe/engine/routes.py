@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from hornpipe.bgp import family as families
 from hornpipe.bgp.attr import as_path, community
 from hornpipe.bgp.attr.extended import ext_community_text
-from hornpipe.bgp.family import EVPN, RTC
-from hornpipe.bgp.nlri import evpn
+from hornpipe.bgp.family import EVPN, IPV4_LABELLED, IPV4_UNICAST, IPV6_LABELLED, IPV6_UNICAST, RTC, VPNV4, VPNV6
+from hornpipe.bgp.nlri import evpn, unicast, vpn
+from hornpipe.bgp.nlri.labelled import label_of
 from hornpipe.bgp.nlri.next_hop import next_hop_address
 from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.engine.rows import RouteRow
@@ -21,33 +23,28 @@ from hornpipe.net.rt import RouteTarget
 from hornpipe.rib.best import explain
 from hornpipe.rib.path import Path
 from hornpipe.rib.rib import Rib
+from hornpipe.vpn.edge import Edge
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.remote import remote_of
+from hornpipe.vpn.routed.reach import reach_of
+from hornpipe.vpn.routed.router import Router
+from hornpipe.vpn.standing import Standing, is_own, is_routed, standing
 from hornpipe.vpn.underlay import WIDE, UnicastRoutes
 
 ORIGINS = {0: "igp", 1: "egp", 2: "incomplete"}
 
 
 class RouteRows:
-    """`importers(path)` gives the instances that import a path."""
-
-    def __init__(
-        self,
-        rib: Rib,
-        importers: Callable[[Path], list[Instance]],
-        vtep: Callable[[], bytes],
-        unicast: UnicastRoutes,
-    ) -> None:
+    def __init__(self, rib: Rib, edge: Edge) -> None:
         self.rib = rib
-        self.unicast = unicast
-        self.importers = importers
-        self.vtep = vtep
+        self.edge = edge
+        self.unicast: UnicastRoutes = edge.unicast
 
     def rows(
         self,
         family: str | None,
         peer: str | None,
-        instance: Instance | None,
+        instance: Instance | Router | None,
         where: Callable[[int, bytes], bool] | None = None,
     ) -> Iterator[RouteRow]:
         """`where` narrows by (family, key) before anything is made of a route: a row costs a hundred times that."""
@@ -58,7 +55,7 @@ class RouteRows:
                 for path in paths:
                     if peer is not None and path.source.name != peer:
                         continue
-                    if instance is not None and not self._concerns(path, key, instance):
+                    if instance is not None and not self._concerns(number, path, key, instance):
                         continue
                     yield self.row(number, key, path, paths)
 
@@ -70,18 +67,19 @@ class RouteRows:
         except ValueError:
             return []
 
-    def _concerns(self, path: Path, key: bytes, instance: Instance) -> bool:
-        own = path.source.local and evpn.rd_of(key) == instance.rd
-        return own or instance in self.importers(path)
+    def _concerns(self, family: int, path: Path, key: bytes, instance: Instance | Router) -> bool:
+        names = instance.routing.names if isinstance(instance, Router) else instance.domain.names
+        return is_own(instance, key, path) or names[0] in standing(self.edge, family, key, path).importers
 
     def row(self, family: int, key: bytes, path: Path, paths: tuple[Path, ...]) -> RouteRow:
         attributes = path.attributes
-        e = _evpn(key, path.payload) if family == EVPN else _NOTHING
+        e = _FIELDS.get(family, _no_fields)(family, key, path.payload)
+        found = standing(self.edge, family, key, path)
         next_hop = next_hop_address(path.next_hop)
         return RouteRow(
             family=families.name(family),
             nlri=FAMILIES[family].text(key),
-            type=e.type or ("rtc" if family == RTC else "prefix"),
+            type=e.type or "prefix",
             rd=e.rd,
             mac=e.mac,
             ip=e.ip,
@@ -91,7 +89,8 @@ class RouteRows:
             next_hop=str(Address(next_hop)) if next_hop else "",
             best=path is paths[0],
             stale=path.stale,
-            reason=self._reason(family, key, path, paths),
+            **(_staleness(path, family) if path.stale else {}),
+            reason=self._reason(family, key, path, paths, found),
             origin=ORIGINS.get(attributes.origin, str(attributes.origin)),
             as_path=as_path.text(attributes.as_path),
             local_pref=attributes.local_pref,
@@ -101,37 +100,53 @@ class RouteRows:
             route_targets=tuple(str(RouteTarget(rt)) for rt in attributes.route_targets),
             communities=_communities(path),
             pmsi=str(attributes.pmsi) if attributes.pmsi is not None else "",
-            imported_by=tuple(name for i in self.importers(path) for name in i.domain.names) if family == EVPN else (),
+            imported_by=tuple(found.importers),
+            not_imported=found.refusers,
+            prefix=e.prefix,
+            gateway=e.gateway,
         )
 
     def _unusable(self, family: int, key: bytes, path: Path) -> str:
-        if family == EVPN:
-            return remote_of(path, self.vtep()).reason
+        vtep = self.edge.around.vtep
+        if family == EVPN and key[0] in (evpn.MAC_IP, evpn.MULTICAST):
+            return remote_of(path, vtep).reason
+        if is_routed(family, key, path):
+            return reach_of(path, vtep).reason
         return self.unicast.reason(path, WIDE[family](key)) if family in WIDE else ""
 
-    def _reason(self, family: int, key: bytes, path: Path, paths: tuple[Path, ...]) -> str:
+    def _reason(self, family: int, key: bytes, path: Path, paths: tuple[Path, ...], found: Standing) -> str:
         if path is not paths[0]:
             return f"not best: {explain(paths[0], path)}"
         if not path.source.local:
             unusable = self._unusable(family, key, path)
             if unusable:
                 return f"not imported: {unusable}"
+            if found.refusers and not found.importers:
+                return f"not imported: {'; '.join(sorted(set(found.refusers.values())))}"
         return f"best: {explain(path, paths[1])}" if len(paths) > 1 else ""
 
 
-class _Evpn:
-    __slots__ = ("esi", "ip", "label", "mac", "rd", "type")
+def _staleness(path: Path, family: int) -> dict[str, Any]:
+    intake = path.source.intakes.get(family)
+    kept = intake.kept_of(path.block) if intake is not None else None
+    if kept is None:
+        return {"stale_reason": "going"}  # its time is over, the next turns forget it
+    reason = f"{'long-lived: ' if kept.long_lived else ''}{kept.reason}"
+    return {"stale_since": kept.since, "stale_until": kept.until, "stale_reason": reason}
+
+
+class _Fields:
+    """What a route's key and payload say."""
+
+    __slots__ = ("esi", "gateway", "ip", "label", "mac", "prefix", "rd", "type")
 
     def __init__(self) -> None:
-        self.type = self.rd = self.mac = self.ip = self.esi = ""
+        self.type = self.rd = self.mac = self.ip = self.esi = self.prefix = self.gateway = ""
         self.label: tuple[int, ...] = ()
 
 
-_NOTHING = _Evpn()
-
-
-def _evpn(key: bytes, payload: bytes) -> _Evpn:
-    fields = _Evpn()
+def _evpn_fields(family: int, key: bytes, payload: bytes) -> _Fields:
+    fields = _Fields()
     fields.type = evpn.type_name(key)
     kind = evpn.type_of(key) if key[0] else 0
     if not kind:
@@ -142,7 +157,9 @@ def _evpn(key: bytes, payload: bytes) -> _Evpn:
         fields.mac = str(Mac(evpn.mac_of(key)))
     ip = evpn.ip_of(key)
     if kind == evpn.IP_PREFIX:
-        fields.ip = str(Prefix(key[13:]))
+        fields.ip = fields.prefix = str(Prefix(key[13:]))
+        gateway = Address(payload[10:-3])
+        fields.gateway = "" if gateway.is_unspecified else str(gateway)
     elif ip:
         fields.ip = str(Address(ip))
     if kind in (evpn.MAC_IP, evpn.IP_PREFIX) and any(evpn.esi_of(payload)):
@@ -150,6 +167,45 @@ def _evpn(key: bytes, payload: bytes) -> _Evpn:
     elif kind in (evpn.ETHERNET_AD, evpn.ETHERNET_SEGMENT):
         fields.esi = str(Esi(key[9:19]))
     return fields
+
+
+def _vpn_fields(family: int, key: bytes, payload: bytes) -> _Fields:
+    fields = _Fields()
+    fields.rd = str(RouteDistinguisher(vpn.rd_of(key)))
+    fields.prefix = str(Prefix(vpn.prefix4(key) if family == VPNV4 else vpn.prefix6(key)))
+    fields.label = (label_of(payload),)
+    return fields
+
+
+def _rtc_fields(family: int, key: bytes, payload: bytes) -> _Fields:
+    fields = _Fields()
+    fields.type = "rtc"
+    return fields
+
+
+def _unicast_fields(family: int, key: bytes, payload: bytes) -> _Fields:
+    fields = _Fields()
+    four = family >> 8 == families.AFI_IPV4
+    fields.prefix = str(Prefix(unicast.prefix4(key) if four else unicast.prefix6(key)))
+    if family in (IPV4_LABELLED, IPV6_LABELLED):
+        fields.label = (label_of(payload),)
+    return fields
+
+
+def _no_fields(family: int, key: bytes, payload: bytes) -> _Fields:
+    return _Fields()
+
+
+_FIELDS: dict[int, Callable[[int, bytes, bytes], _Fields]] = {
+    EVPN: _evpn_fields,
+    VPNV4: _vpn_fields,
+    VPNV6: _vpn_fields,
+    RTC: _rtc_fields,
+    IPV4_UNICAST: _unicast_fields,
+    IPV6_UNICAST: _unicast_fields,
+    IPV4_LABELLED: _unicast_fields,
+    IPV6_LABELLED: _unicast_fields,
+}
 
 
 def _communities(path: Path) -> tuple[str, ...]:

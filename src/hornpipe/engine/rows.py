@@ -128,7 +128,7 @@ class RouteRow(Row, frozen=True, kw_only=True):
     mac: str
     ip: str
     label: tuple[int, ...]
-    """Raw 24-bit values: a VNI where the encapsulation is VXLAN."""
+    """E-VPN: raw 24-bit values, a VNI where the encapsulation is VXLAN. Others: the 20 bits of an MPLS label."""
     esi: str
     peer: str
     """``local`` or the peer's address."""
@@ -149,10 +149,18 @@ class RouteRow(Row, frozen=True, kw_only=True):
     pmsi: str
     imported_by: tuple[str, ...]
     """Instances."""
+    not_imported: dict[str, str] = {}
+    """Instances that share a route target and yet do not use it -> why."""
     prefix: str = ""
     """Of a route that has one: VPN-IPv4/IPv6, unicast, E-VPN type 5."""
     gateway: str = ""
     """Overlay index of a type 5 route (RFC 9136 section 3)."""
+    stale_since: float | None = None
+    """When its session was lost; None: it is not stale."""
+    stale_until: float | None = None
+    """When it goes if the peer does not say it again."""
+    stale_reason: str = ""
+    """Why the session ended, and ``long-lived`` if it is kept by RFC 9494."""
 
 
 class EntryRow(Row, frozen=True, kw_only=True):
@@ -199,6 +207,8 @@ class StatusRow(Row, frozen=True, kw_only=True):
     alarms: tuple[str, ...]
     missing_features: tuple[str, ...] = ()
     """What this kernel lacks and what would give it: ``vrf: module vrf (CONFIG_NET_VRF)``."""
+    draining: bool = False
+    """What is announced from here is marked as about to go (RFC 8326)."""
 
 
 class EventRow(Row, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hornpipe.engine.gates import INTENT_RESTORED, KERNEL_SCANNED, Gates
 from hornpipe.engine.peers import Peers
 from hornpipe.engine.rows import StatusRow
@@ -22,6 +24,7 @@ def status_row(
     rib: Rib,
     edge: Edge,
     forwarding: Forwarding,
+    told: Mapping[str, str],
 ) -> StatusRow:
     up = sum(neighbour.established for neighbour in peers)
     return StatusRow(
@@ -33,12 +36,14 @@ def status_row(
         gates=gates.rows(),
         peers_established=up,
         peers=len(peers.by_address),
-        instances=len(edge.instances),
+        instances=len(edge.instances) + len(edge.routers),
         ports=len(edge.desired.ports),
         routes_local=rib.received(rib.local),
         routes_received=sum(rib.received(neighbour.source) for neighbour in peers),
         entries=counts(forwarding),
-        alarms=alarms(edge),
+        missing_features=tuple(f"{name}: {cure}" for name, cure in sorted(forwarding.features.items())),
+        alarms=(*(f"{subject}: {text}" for subject, text in told.items()), *alarms(edge)),
+        draining=rib.identity.draining,
     )
 
 

@@ -9,6 +9,7 @@ from hornpipe.bgp import family as families
 from hornpipe.bgp.family import RTC
 from hornpipe.bgp.session.table import State
 from hornpipe.engine.neighbour import Neighbour
+from hornpipe.engine.routers import routed_port_row, router_row, vrf_text
 from hornpipe.engine.rows import EndpointRow, EntryRow, InstanceRow, PeerRow, PortRow
 from hornpipe.forwarding.listing import listing
 from hornpipe.forwarding.state import Forwarding
@@ -18,6 +19,7 @@ from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.net.rt import RouteTarget
 from hornpipe.rib.rib import Rib
 from hornpipe.vpn.desired import PortId
+from hornpipe.vpn.domain import Domain
 from hornpipe.vpn.edge import Edge
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.station import Attachment, Station
@@ -68,6 +70,12 @@ def established(neighbour: Neighbour) -> bool:
 # ---- instances
 
 
+def instance_rows(edge: Edge, forwarding: Forwarding) -> list[InstanceRow]:
+    rows = [instance_row(instance, forwarding) for instance in edge.instances.values()]
+    rows += [router_row(router, forwarding) for router in edge.routers.values()]
+    return sorted(rows, key=lambda row: row.name)
+
+
 def instance_row(instance: Instance, forwarding: Forwarding) -> InstanceRow:
     domain, devices = instance.domain, instance.devices
     state, reason = _instance_state(instance, forwarding)
@@ -94,7 +102,15 @@ def instance_row(instance: Instance, forwarding: Forwarding) -> InstanceRow:
         duplicates=tuple(sorted(str(Mac(mac)) for mac in instance.duplicates())),
         names=domain.names,
         description=domain.description,
+        vrf=vrf_text(instance.router) if instance.router is not None else "",
+        irb=_irb_text(domain),
     )
+
+
+def _irb_text(domain: Domain) -> str:
+    if not domain.vrf:
+        return ""
+    return "door" if domain.door else "symmetric" if domain.symmetric else "asymmetric"
 
 
 def _mtu(instance: Instance, forwarding: Forwarding) -> int:
@@ -124,6 +140,9 @@ def _instance_state(instance: Instance, forwarding: Forwarding) -> tuple[str, st
 
 def port_row(edge: Edge, forwarding: Forwarding, port: PortId) -> PortRow:
     checked = edge.desired.ports[port]
+    router = edge.routers.get(edge.desired.domain_of(port))
+    if router is not None:
+        return routed_port_row(router, router.ports.ports[port], forwarding)
     instance = edge.instances[edge.desired.domain_of(port)]
     attachment = instance.attachments[port]
     stations = list(attachment.stations.values())

@@ -13,13 +13,11 @@ from hornpipe.bgp.family import EVPN
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.net.mac import Mac
 from hornpipe.net.rd import RouteDistinguisher
-from hornpipe.rib.path import Path
 from hornpipe.vpn.allocate import Identifier
 from hornpipe.vpn.check import CheckedInstance
 from hornpipe.vpn.desired import Change, Desired, Plan, PortId
 from hornpipe.vpn.domain import Domain, Shape
 from hornpipe.vpn.instance import Instance
-from hornpipe.vpn.remote import remote_of
 from hornpipe.vpn.routed.router import Router
 from hornpipe.vpn.routed.terms import Routing
 from hornpipe.vpn.station import Station
@@ -46,6 +44,10 @@ class Edge:
         """By any of its names, or by its domain's key."""
         definition = self.desired.definitions.get(name)
         return self.instances.get(definition.current.domain if definition is not None else name)
+
+    def standing(self, name: str) -> Instance | Router | None:
+        """The instance of this name, of either type."""
+        return self.routers.get(name) or self.instance(name)
 
     def _bridge_of(self, name: str) -> str:
         instance = self.instance(name)
@@ -317,13 +319,6 @@ class Edge:
                 _, rd, vni = numbers[key]
                 router.update(router.routing, rd, vni, self._tokens)
                 router.ports.trim()
-
-    def importers(self, path: Path) -> list[Instance]:
-        """The instances that import a path."""
-        remote = remote_of(path, self.around.vtep)
-        if remote.reason:
-            return []
-        return [instance for instance in self.instances.values() if remote.value(instance) is not None]
 
     # ---- intent
 

@@ -293,6 +293,10 @@ class Router:
     def has_overlay(self, gateway: bytes) -> bool:
         return self._overlays[gateway] > 0
 
+    def remotes(self) -> set[bytes]:
+        """VTEPs that routes lead to."""
+        return {use.vtep for use in self._uses.values() if use.vtep}
+
     def carrier_changed(self, carrier: Carrier) -> None:
         self.uses_changed(lambda use: use.carrier is carrier)
 
