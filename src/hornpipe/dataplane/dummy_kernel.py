@@ -94,6 +94,7 @@ class DummyKernel:
         self.addresses.pop(link.index, None)
         self.devices.neighbours.pop(name, None)
         self.routing.device_lost(link.index, gone=True)
+        self.routing.defaults.discard(link.table)
         for hosts in self.namespaces.values():
             hosts.discard(name)
         if self.sink is not None:

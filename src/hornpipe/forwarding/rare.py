@@ -163,6 +163,8 @@ class RareEntries:
         for key, reason in results.entries.items():
             if key in self.wanted:
                 self._problem(key, "error", reason)
+                if is_deep(self.wanted[key]):
+                    self._unseen.add(key)
             elif key in removed:
                 self._failed_removals[key] = removed[key]
             self.retry_at = self.retry_at or now + RETRY_SECONDS

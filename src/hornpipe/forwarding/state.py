@@ -28,6 +28,7 @@ from hornpipe.forwarding.entry import (
     NetnsPort,
     Port,
     addresses_of,
+    alone,
 )
 from hornpipe.forwarding.learnt import LearntMac, LearntMacs
 from hornpipe.forwarding.link import Link, Links
@@ -201,19 +202,25 @@ class Forwarding:
         self._retire_addresses()
 
     def _retire_addresses(self) -> None:
-        """A link of ours has the addresses of entries and no others (a link-local one is the kernel's)."""
+        """A link of ours has the addresses of entries and no others (a link-local one is the kernel's).
+
+        On somebody else's interface those that stand alone (/32, /128) are a routed port's gateways.
+        """
+        strays = {link.name for link in self._strays}
         keep: dict[str, frozenset[InterfaceAddress]] = {}
         for entry in self.rare.wanted.values():
             for name, addresses in addresses_of(entry).items():
                 keep[name] = keep.get(name, frozenset()) | addresses
         for index, held in self.links.addresses.items():
             link = self.links.by_index.get(index)
-            if link is None or not link.alias.startswith(ALIAS):
+            if link is None:
                 continue
-            if link.name in keep or ("bridge", link.name) in self.rare.wanted:
-                found = frozenset(one for one in held if one[0][:2] != b"\xfe\x80")
-                instance = link.alias.removeprefix(ALIAS)
-                self.rare.retire(link.name, instance, found - keep.get(link.name, frozenset()))
+            foreign = link.alias.startswith(PORT_ALIAS)
+            ours = link.alias.startswith(ALIAS) and ("bridge", link.name) in self.rare.wanted
+            if ours or link.name in keep or (foreign and link.name in strays):
+                found = {one for one in held if one[0][:2] != b"\xfe\x80" and (not foreign or one == alone(one[0]))}
+                instance = link.alias.partition(":")[2]
+                self.rare.retire(link.name, instance, frozenset(found) - keep.get(link.name, frozenset()))
 
     def link_event(self, link: Link) -> None:
         """A link is new or changed."""
