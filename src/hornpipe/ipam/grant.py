@@ -27,7 +27,7 @@ class Given(msgspec.Struct, frozen=True):
     gateway: Address | None
 
 
-class Dns(msgspec.Struct, frozen=True, omit_defaults=True):
+class Dns(msgspec.Struct, frozen=True):
     """CNI's ``dns`` dictionary."""
 
     nameservers: tuple[str, ...] = ()

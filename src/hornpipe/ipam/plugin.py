@@ -31,7 +31,7 @@ import msgspec
 
 from hornpipe.ipam import failure
 from hornpipe.ipam.failure import Failure
-from hornpipe.ipam.grant import Grant, Owner
+from hornpipe.ipam.grant import Dns, Grant, Owner
 from hornpipe.net.ip import Address
 from hornpipe.net.prefix import Prefix
 from hornpipe.vpn.spec import Refused
@@ -167,8 +167,14 @@ def grant_result(grant: Grant, version: str) -> dict[str, Any]:
         if grant.routes:
             keys = None if _has_rich_routes(version) else ("dst", "gw")
             result["routes"] = [{k: row[k] for k in row if keys is None or k in keys} for row in grant.routes]
-    result["dns"] = msgspec.to_builtins(grant.dns)
+    result["dns"] = dns_result(grant.dns)
     return result
+
+
+def dns_result(dns: Dns) -> dict[str, Any]:
+    """CNI's dictionary, without what is empty."""
+    pairs = {"nameservers": dns.nameservers, "domain": dns.domain, "search": dns.search, "options": dns.options}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in pairs.items() if value}
 
 
 def _ip(prefix: Prefix, gateway: Address | None, version: str) -> dict[str, Any]:
