@@ -9,6 +9,7 @@ from hornpipe.forwarding.entry import Bridge, Gateway, NetnsPort, Port, Vxlan
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.vpn.check import CheckedPort
 from hornpipe.vpn.desired import PortId
+from hornpipe.vpn.field import derived_mac
 from hornpipe.vpn.tables import FdbTable, FloodTable, LocalTable, NeighTable
 
 if TYPE_CHECKING:
@@ -76,8 +77,10 @@ class Devices:
                 name=self.bridge,
                 instance=instance.key,
                 mtu=None if domain.bridge else self.mtu,
-                mac=None if domain.bridge else domain.gateway_mac or None,
+                mac=self._bridge_mac(),
                 owned=not domain.bridge,
+                routed=instance.router is not None,
+                vrf=instance.router.devices.vrf if instance.router is not None else "",
             )
         )
         self.forwarding.set(
@@ -93,16 +96,39 @@ class Devices:
             )
         )
         if domain.gateways:
-            self.forwarding.set(
-                Gateway(
-                    bridge=self.bridge,
-                    instance=instance.key,
-                    addresses=domain.gateways,
-                    mac=domain.gateway_mac if not domain.bridge else None,
-                )
-            )
+            self.forwarding.set(self._gateway())
         else:
             self.forwarding.remove(("gateway", self.bridge))
+
+    def _bridge_mac(self) -> bytes | None:
+        """None: it is not ours, or any will do."""
+        domain = self.instance.domain
+        if domain.bridge:
+            return None
+        return self.host_mac or domain.gateway_mac or None
+
+    @property
+    def host_mac(self) -> bytes:
+        """The bridge's, if it has addresses of this host alone; empty: it has none."""
+        if not self.instance.domain.host_addresses:
+            return b""
+        return derived_mac("host", self.instance.around.terms.router_id.hex(), self.instance.key)
+
+    def _gateway(self) -> Gateway:
+        instance, domain = self.instance, self.instance.domain
+        if not domain.host_addresses:
+            mac = domain.gateway_mac if not domain.bridge else None
+            return Gateway(bridge=self.bridge, instance=instance.key, addresses=domain.gateways, mac=mac)
+        # The anycast addresses are alone on their device: the subnet's route is the bridge's, where neighbours are.
+        return Gateway(
+            bridge=self.bridge,
+            instance=instance.key,
+            addresses=tuple((address, 8 * len(address)) for address, _ in domain.gateways),
+            mac=domain.gateway_mac,
+            device=f"hp-gw{instance.vni}",
+            vrf=instance.router.devices.vrf if instance.router is not None else "",
+            own=domain.host_addresses,
+        )
 
     def port(self, port: PortId, checked: CheckedPort) -> None:
         """A port that changes its interface has been `unport`ed before, for the old one may be another port's now."""
@@ -159,6 +185,8 @@ class Devices:
     def touch_ip(self, ip: bytes) -> None:
         if self._states and ip in self.instance.imported.ips:
             self._neigh.touch(ip)
+        if self.instance.router is not None:
+            self.instance.router.irb.ip_changed(ip)
 
     def unlearn(self, port: str, mac: bytes) -> None:
         """The station that the kernel learnt there is elsewhere now; when it is seen again, that is news."""

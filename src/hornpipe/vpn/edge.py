@@ -17,6 +17,7 @@ from hornpipe.vpn.allocate import Identifier
 from hornpipe.vpn.check import CheckedInstance
 from hornpipe.vpn.desired import Change, Desired, Plan, PortId
 from hornpipe.vpn.domain import Domain, Shape
+from hornpipe.vpn.feasible import check_feasible
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.routed.router import Router
 from hornpipe.vpn.routed.terms import Routing
@@ -58,6 +59,7 @@ class Edge:
     def change(self, change: Change, now: float) -> None:
         """All or nothing: `Refused` before anything is done."""
         plan = self.desired.plan(change, self.identifiers.vnis)
+        check_feasible(self, change, plan)
         self._check_capacity(plan)
         self._carry_out(plan, now)
 

@@ -98,21 +98,26 @@ class Instance:
         self.devices.close()
 
     def _gateway(self, now: float) -> None:
-        """The host's own station: the gateway MAC with the gateway addresses."""
-        addresses = tuple(sorted((address for address, _ in self.domain.gateways), key=lambda a: (len(a), a)))
+        """The host's own stations: the gateway MAC with its addresses, and one with those of this host alone."""
+        own = {
+            self.domain.gateway_mac: (self.domain.gateways, False),
+            self.devices.host_mac: (self.domain.host_addresses, True),
+        }
+        own.pop(b"", None)
         for former in [station for station in self.stations.values() if station.gateway]:
-            if former.mac != self.domain.gateway_mac:
+            if former.mac not in own:
                 self._remove(former)
-        if not self.domain.gateway_mac:
-            return
-        station = self.stations.get(self.domain.gateway_mac)
-        if station is None or not station.gateway:
-            station = Station(self.domain.gateway_mac, Attachment(None, "", True, now), gateway=True)
-            self.stations[station.mac] = station
-            self.devices.touch_mac(station.mac)
-        self._readdress(station, addresses)
-        station.here = True
-        self.origin.sync(station)
+        for mac, (held, unique) in own.items():
+            addresses = tuple(sorted((address for address, _ in held), key=lambda a: (len(a), a)))
+            station = self.stations.get(mac)
+            if station is None or not station.gateway:
+                station = Station(mac, Attachment(None, "", True, now), gateway=True)
+                self.stations[station.mac] = station
+                self.devices.touch_mac(station.mac)
+            station.unique = unique
+            self._readdress(station, addresses)
+            station.here = True
+            self.origin.sync(station)
 
     # ---- ports
 
@@ -371,6 +376,8 @@ class Instance:
         ips: dict[bytes, None] = {}
         self.imported.take(keys, macs, ips)
         self.devices.touch_remote(macs, ips)
+        if self.router is not None:
+            self.router.irb.ips_changed(ips)
         if self.stations:
             concerned = {self.stations[mac].mac: None for mac in macs if mac in self.stations}
             concerned.update({self.addresses[ip].mac: None for ip in ips if ip in self.addresses})

@@ -32,16 +32,17 @@ LOCAL_PREF = 100
 
 
 class Origin:
-    __slots__ = ("blocks", "instance", "multicast", "payload", "rd", "routes", "vtep")
+    __slots__ = ("blocks", "instance", "multicast", "payload", "rd", "routed_payload", "routes", "vtep")
 
     def __init__(self, instance: Instance, routes: LocalRoutes, vtep: bytes) -> None:
         self.instance = instance
         self.routes = routes
         self.vtep = vtep
         self.rd = b""
-        self.payload = b""
-        self.blocks: dict[tuple[int, bool, bool, bool], bytes] = {}
-        """Attribute blocks by (sequence, sticky, gateway, router flag), as long as RTs and VNI stay."""
+        self.payload = self.routed_payload = b""
+        """With the L2 VNI alone, and with the L3 VNI of the VRF (empty: there is none)."""
+        self.blocks: dict[tuple[int, bool, bool, bool, bool], bytes] = {}
+        """Attribute blocks by (sequence, sticky, gateway, router flag, L3 VNI), as long as RTs and VNIs stay."""
         self.multicast = b""
         """The type 3 key that is announced; empty for none."""
 
@@ -50,6 +51,8 @@ class Origin:
         instance = self.instance
         self.blocks.clear()
         self.payload = mac_ip_payload(instance.vni)
+        router = instance.router if instance.domain.symmetric else None
+        self.routed_payload = mac_ip_payload(instance.vni, router.vni) if router is not None and router.vni else b""
         if self.rd and self.rd != instance.rd:
             self.withdraw_all()
         self.rd = instance.rd
@@ -68,6 +71,7 @@ class Origin:
         for key in station.announced:
             self.routes.withdraw(EVPN, key)
         station.announced.clear()
+        self._tell_router(station)
 
     def _communities(self) -> list[bytes]:
         return [*self.instance.domain.export_rts, extended.encapsulation(extended.VXLAN)]
@@ -88,17 +92,22 @@ class Origin:
         )
         self.routes.announce(EVPN, self.multicast, b"", attributes, self.vtep)
 
-    def _block(self, station: Station, router: bool) -> bytes:
-        shape = (station.sequence, station.sticky, station.gateway, router)
+    def _block(self, station: Station, router: bool, routed: bool) -> bytes:
+        anycast = station.gateway and not station.unique
+        shape = (station.sequence, station.sticky, anycast, router, routed)
         block = self.blocks.get(shape)
         if block is None:
             communities = self._communities()
-            if station.gateway:
+            if anycast:
                 communities.append(extended.default_gateway())
             if station.sequence or station.sticky:
                 communities.append(extended.mac_mobility(station.sequence, station.sticky))
             if router:
                 communities.append(extended.nd_flags(extended.ND_ROUTER | extended.ND_OVERRIDE))
+            vrf = self.instance.router
+            if routed and vrf is not None:
+                # RFC 9135 section 4.1: the IP-VRF's route targets and the router's MAC beside the MAC-VRF's own.
+                communities = [*dict.fromkeys((*communities, *vrf.routing.export_rts)), extended.router_mac(vrf.mac)]
             block = self.blocks[shape] = build(local_pref=LOCAL_PREF, ext_communities=tuple(communities))
         return block
 
@@ -112,8 +121,14 @@ class Origin:
                 key = mac_ip_key(self.rd, station.mac, address)
                 wanted.add(key)
                 # RFC 9047 section 3: the R flag tells other PEs' ND suppression that this neighbour is a router.
-                block = self._block(station, station.gateway and len(address) == 16)
-                self.routes.announce(EVPN, key, self.payload, block, self.vtep)
+                routed = bool(self.routed_payload and address and not station.gateway)
+                block = self._block(station, station.gateway and len(address) == 16, routed)
+                self.routes.announce(EVPN, key, self.routed_payload if routed else self.payload, block, self.vtep)
         for key in station.announced - wanted:
             self.routes.withdraw(EVPN, key)
         station.announced = wanted
+        self._tell_router(station)
+
+    def _tell_router(self, station: Station) -> None:
+        if self.instance.router is not None:
+            self.instance.router.irb.station(self.instance, station)

@@ -35,6 +35,7 @@ class Station:
         "reason",
         "sequence",
         "sticky",
+        "unique",
     )
 
     def __init__(self, mac: bytes, attachment: Attachment, *, sticky: bool = False, gateway: bool = False) -> None:
@@ -47,6 +48,8 @@ class Station:
         self.sticky = sticky
         self.gateway = gateway
         """The host answers for it; every host may (anycast), so it is never contested."""
+        self.unique = False
+        """Of `gateway`: no other host answers for it."""
         self.learnt = False
         """The kernel saw it; it is forgotten when it is seen elsewhere."""
         self.here = False

@@ -13,6 +13,7 @@ left still says. And a type 5 route with a gateway address leads to that address
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hornpipe.forwarding.table import Hop
@@ -121,10 +122,15 @@ class RouterIrb:
 
     def ip_changed(self, ip: bytes) -> None:
         """An address came, went or moved in a domain."""
-        router = self.router
-        router.touch({bytes(Prefix.of(ip)): None})
-        if router.has_overlay(ip):
-            router.uses_changed(lambda use: use.gateway == ip)
+        self.router.touch({bytes(Prefix.of(ip)): None})
+        self.ips_changed((ip,))
+
+    def ips_changed(self, ips: Iterable[bytes]) -> None:
+        """A domain knows these addresses now, or no longer."""
+        if self.router.overlays:
+            known = {ip for ip in ips if self.router.has_overlay(ip)}
+            if known:
+                self.router.uses_changed(lambda use: use.gateway in known)
 
     def _knowledge_changed(self) -> None:
         if self.router.overlays:
