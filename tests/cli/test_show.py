@@ -113,6 +113,19 @@ def test_routes_are_narrowed_with_and_without_dashes(daemon: Serving, hornpipe: 
     assert hornpipe("routes type nonsense").status == 1
 
 
+def test_why_a_route_is_not_used(daemon: Serving, hornpipe: Hornpipe) -> None:
+    daemon.engine.route_rows = [route_row()]
+    assert "WHY NOT" not in hornpipe("routes").out, "all is as it should be"
+    daemon.engine.route_rows += [
+        route_row(best=False, reason="longer AS path"),
+        vpn_route_row(imported_by=(), not_imported={"blue": "no common encapsulation", "green": "own next hop"}),
+    ]
+    heading, _, second, third = hornpipe("routes").out.splitlines()
+    assert "IMPORTED BY" in heading
+    assert second.endswith("red          longer AS path")
+    assert third.endswith("blue: no common encapsulation; green: own next hop")
+
+
 def test_forwarding(daemon: Serving, hornpipe: Hornpipe) -> None:
     daemon.engine.entry_rows = [entry_row(), entry_row("flood", "10.0.0.2", "error", reason="no such device")]
     assert "dst 10.0.0.2" in hornpipe("show fdb").out

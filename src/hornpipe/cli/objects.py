@@ -46,6 +46,13 @@ def _mark(row: Mapping[str, Any]) -> str:
     return ("S" if row["stale"] else "*") + (">" if row["best"] else " ")
 
 
+def _why(row: Mapping[str, Any]) -> str:
+    """Why it is not the best, and why an instance that could import it does not."""
+    parts = [] if row["best"] else [row["reason"]]
+    parts += [f"{instance}: {reason}" for instance, reason in row.get("not_imported", {}).items()]
+    return "; ".join(part for part in parts if part)
+
+
 def _kernel(row: Mapping[str, Any]) -> str:
     return "" if row["status"] == "done" else row["status"]
 
@@ -153,6 +160,8 @@ OBJECTS: tuple[Object, ...] = (
             Column("AS PATH", "as_path"),
             Column("ROUTE TARGETS", "route_targets"),
             Column("COMMUNITIES", "communities"),
+            Column("IMPORTED BY", "imported_by"),
+            Column("WHY NOT", _why),
         ),
         ("route", "rib"),
         (
