@@ -70,19 +70,26 @@ def opened(netns: str, lent: Lent) -> Iterator[int]:
 
 
 @contextmanager
-def socket_inside(netns: str, descriptor: int) -> Iterator[RouteSocket]:
-    """The calling thread enters the namespace only while the socket is made: a socket stays where it was made."""
+def entered(netns: str, descriptor: int) -> Iterator[None]:
+    """The calling thread is in the namespace."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         if _libc.setns(descriptor, _CLONE_NEWNET):
             raise NoNamespace(netns, f"cannot be entered: {os.strerror(ctypes.get_errno())}")
         try:
-            inside = RouteSocket()
+            yield
         finally:
             if _libc.setns(home, _CLONE_NEWNET):
                 os.abort()  # in the wrong namespace every further step would damage somebody else
     finally:
         os.close(home)
+
+
+@contextmanager
+def socket_inside(netns: str, descriptor: int) -> Iterator[RouteSocket]:
+    """The thread enters the namespace only while the socket is made: a socket stays where it was made."""
+    with entered(netns, descriptor):
+        inside = RouteSocket()
     try:
         yield inside
     finally:

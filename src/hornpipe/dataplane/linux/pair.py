@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
+from hornpipe.dataplane.linux import sysctl
 from hornpipe.dataplane.linux.device import Conflict, Devices, find_link
-from hornpipe.dataplane.linux.namespace import Lent, opened, socket_inside
+from hornpipe.dataplane.linux.namespace import Lent, entered, opened, socket_inside
 from hornpipe.dataplane.linux.router import Routers
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
@@ -61,6 +62,9 @@ class Pairs:
                 self._devices.enslave(entry, host, ALIAS + entry.instance)
             else:
                 self._routers.put_port(entry, entry.routed, host, ALIAS + entry.instance, results)
+            if any(len(packed) == 16 for packed, _ in entry.addresses):
+                with entered(entry.netns, descriptor):  # some runtimes leave it off in their namespaces
+                    sysctl.write(f"ipv6/conf/{entry.inside}/disable_ipv6", 0)
             self._dress(entry, inside, inner)
 
     def _make(self, entry: NetnsPort, descriptor: int) -> LinkMessage:
