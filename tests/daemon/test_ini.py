@@ -185,6 +185,13 @@ def test_mistakes_are_named_in_the_files_own_words(text: str, message: str) -> N
     assert str(caught.value).startswith(f"bgp.conf: {message}"), str(caught.value)
 
 
+def test_sections_in_lower_case_as_the_later_samples_have_them() -> None:
+    text = minimal(more=IPVPN + "mpls_interface = eth1")
+    config, warnings = loads(text.lower(), "bgp.conf")
+    assert (config, warnings) == loads(text, "bgp.conf")
+    assert config.ipvpn.mpls_interfaces == ("eth1",)
+
+
 def test_which_files_are_ini() -> None:
     assert looks_like(CLASSIC)
     assert not looks_like("[bgp]\nlocal_as = 1\n[api]\n")

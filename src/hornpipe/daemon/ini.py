@@ -25,11 +25,11 @@ class Converted(NamedTuple):
         return next((self.origins[one] for one in shorter if one in self.origins), path)
 
 
-_SECTION = re.compile(r"^\s*\[(BGP|API|COMMON|DATAPLANE_DRIVER_\w+)\]\s*$", re.MULTILINE)
+_SECTION = re.compile(r"^\s*\[(BGP|API|COMMON|(?i:common|dataplane_driver_\w+))\]\s*$", re.MULTILINE)
 
 
 def looks_like(text: str) -> bool:
-    """BaGPipe's sections are upper case; a TOML file of ours has none such."""
+    """BaGPipe's sections are upper case, in its later samples lower; a TOML file of ours has none such."""
     return _SECTION.search(text) is not None
 
 
@@ -138,7 +138,9 @@ def convert(text: str, file: str) -> Converted:
     warnings: list[str] = []
     for section in parser.sections():
         for name, value in parser.items(section):
-            _convert_key(file, section, name, value.strip(), flat, origins, warnings)
+            _convert_key(
+                file, section if section == "privsep" else section.upper(), name, value.strip(), flat, origins, warnings
+            )
     return _assemble(file, flat, origins, warnings)
 
 
