@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hornpipe.forwarding.entry import Gateway, NetnsPort
 from hornpipe.forwarding.listing import counts, listing
-from hornpipe.forwarding.table import flood_key
-from tests.forwarding.world import PORT, VTEP2, World, ip, mac
+from hornpipe.forwarding.table import Hop, flood_key, route_key
+from tests.forwarding.world import PORT, VTEP2, Table, World, ip, mac
 
 V6 = bytes.fromhex("20010db8000000000000000000000002")
 
@@ -89,3 +89,31 @@ def test_what_waits_says_for_what() -> None:
     world.want(world.fdb, mac(1), (VTEP2, 0, False))
     world.run()
     assert lines(world, kind="fdb") == ["fdb hp-vx100 02:00:00:00:00:01 dst 10.0.0.2 pending hp-vx100 does not exist"]
+
+
+def test_routes_labels_and_tunnels_neighbours_in_iproute2s_words() -> None:
+    world = World()
+    mapped = bytes(10) + b"\xff\xff" + VTEP2
+    routes, labels, neigh = Table("route", "hp-vrf1"), Table("mpls", ""), Table("neigh", "hp-gre")
+    routes.rows = {
+        route_key(ip(5), 32): (Hop("tap0"),),
+        route_key(bytes(4), 0): (Hop(""),),
+        route_key(ip(0), 24): (Hop("hp-br5000", VTEP2),),
+        route_key(V6, 128): (Hop("hp-gre", mapped, (100,)),),
+        route_key(bytes(16), 0): (Hop("eth0", V6, (16, 17)), Hop("eth1", V6, weight=2)),
+    }
+    labels.rows = {(100).to_bytes(4, "big"): ("hp-vrf1", b""), (101).to_bytes(4, "big"): ("tap0", ip(5))}
+    neigh.rows = {VTEP2: (VTEP2, False)}
+    for table in (routes, labels, neigh):
+        world.forwarding.add_table(table)
+    assert [f"{row.kind} {row.key} {row.value}" for row in listing(world.forwarding)] == [
+        "route 10.1.0.5/32 dev tap0",
+        "route 0.0.0.0/0 unreachable",
+        "route 10.1.0.0/24 via 10.0.0.2 dev hp-br5000",
+        "route 2001:db8::2/128 encap mpls 100 via 10.0.0.2 dev hp-gre",
+        "route ::/0 nexthop encap mpls 16/17 via 2001:db8::2 dev eth0 weight 1 "
+        "nexthop via 2001:db8::2 dev eth1 weight 2",
+        "mpls 100 dev hp-vrf1",
+        "mpls 101 via inet 10.1.0.5 dev tap0",
+        "neigh 10.0.0.2 lladdr 10.0.0.2 NOARP",
+    ]

@@ -10,6 +10,8 @@ import msgspec
 from hornpipe.forwarding.bulk import TableState
 from hornpipe.forwarding.entry import Entry, Gateway, NetnsPort, Port, address_text, mac_text
 from hornpipe.forwarding.state import Forwarding
+from hornpipe.forwarding.table import Hop, Hops
+from hornpipe.net.prefix import Prefix
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,18 +99,56 @@ def _bulk(forwarding: Forwarding, state: TableState, keys: list[bytes], wanted: 
 def _key_text(state: TableState, key: bytes) -> str:
     if state.kind == "neigh":
         return address_text(key)
+    if state.kind == "route":
+        return str(Prefix(key))
+    if state.kind == "mpls":
+        return str(int.from_bytes(key, "big"))
     return mac_text(bytes(6) if state.kind == "flood" else key)
 
 
 def _value_text(state: TableState, key: bytes, value: Any) -> str:
     if state.kind == "neigh":
         mac, router = value
-        return f"lladdr {mac_text(mac)} NOARP" + (" router" if router else "")
+        lladdr = address_text(mac) if len(mac) == 4 else mac_text(mac)
+        return f"lladdr {lladdr} NOARP" + (" router" if router else "")
     if state.kind == "local":
         return f"master {state.device} extern_learn"
+    if state.kind == "route":
+        return _hops_text(value)
+    if state.kind == "mpls":
+        device, gateway = value
+        return (f"via {_family_text(gateway)} " if gateway else "") + f"dev {device}"
     vtep, vni = (key[:-4], int.from_bytes(key[-4:], "big")) if state.kind == "flood" else value[:2]
     text = f"dst {address_text(vtep)}" + (f" vni {vni}" if vni else "")
     return text + (" sticky" if state.kind == "fdb" and value[2] else "")
+
+
+def _hops_text(hops: Hops) -> str:
+    if not hops[0].device:
+        return "unreachable"
+    ways = [_hop_text(hop) for hop in hops]
+    if len(ways) == 1:
+        return ways[0]
+    return " ".join(f"nexthop {way} weight {hop.weight}" for hop, way in zip(hops, ways, strict=True))
+
+
+def _hop_text(hop: Hop) -> str:
+    encap = f"encap mpls {'/'.join(map(str, hop.labels))} " if hop.labels else ""
+    via = f"via {address_text(_unmapped(hop.gateway))} " if hop.gateway else ""
+    return f"{encap}{via}dev {hop.device}"
+
+
+def _family_text(gateway: bytes) -> str:
+    plain = _unmapped(gateway)
+    return f"{'inet' if len(plain) == 4 else 'inet6'} {address_text(plain)}"
+
+
+def _unmapped(gateway: bytes) -> bytes:
+    """An IPv6 route by way of an IPv4 gateway has it mapped (RFC 4291 section 2.5.5.2)."""
+    return gateway[12:] if gateway.startswith(_MAPPED) and len(gateway) == 16 else gateway
+
+
+_MAPPED = bytes(10) + b"\xff\xff"
 
 
 def counts(forwarding: Forwarding) -> dict[str, int]:
