@@ -28,12 +28,13 @@ from hornpipe.bgp.session.config import PrefixLimit
 from hornpipe.engine.settings import ClientRange, Reflector
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
+from hornpipe.net.prefix import Prefix
 from hornpipe.net.rd import RouteDistinguisher
-from hornpipe.net.rt import RouteTarget
-from hornpipe.sim.fleet import LOCAL_AS, Fleet, settings_of
+from hornpipe.sim.fleet import FAMILIES, LOCAL_AS, Fleet, settings_of
 from hornpipe.sim.host import Host
 from hornpipe.sim.injector import Injector
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, Refused, SourceSpec
+from tests.scenarios import routed
 
 SOON = 2.0
 STEP = 0.25
@@ -117,7 +118,9 @@ def observations(host: Host) -> Iterator[str]:
         vni = int.from_bytes(key[-4:], "big")
         yield f"flood {device} dst {Address(key[:-4])}" + (f" vni {vni}" if vni else "")
     for (device, ip), (mac, router) in kernel["neigh"].items():
-        yield f"neigh {device} {Address(ip)} lladdr {Mac(mac)}" + router * " router"
+        lladdr = Mac(mac) if len(mac) == 6 else Address(mac)
+        yield f"neigh {device} {Address(ip)} lladdr {lladdr}" + router * " router"
+    yield from routed.fib(kernel, host)
     for (device, mac), port in kernel["master"].items():
         yield f"master {device} {Mac(mac)} dev {port}"
     for name, kind, master, *_ in kernel["links"]:
@@ -127,6 +130,7 @@ def observations(host: Host) -> Iterator[str]:
     if host.engine is None:
         return
     yield from engine_observations(host)
+    yield from routed.routers(host)
 
 
 def engine_observations(host: Host) -> Iterator[str]:
@@ -171,7 +175,7 @@ def host(scenario: Scenario, words: list[str]) -> None:
     """host NAME ADDRESS [peers NAME,NAME] [vtep ADDRESS] [stale SECONDS] [long-lived SECONDS] [peer-as N]
     [limit ROUTES] [idle SECONDS]: maximum-prefix, and how long a peer is in IDLE for it"""
     name, address, more = words[0], words[1], options(words[2:])
-    peers = tuple(scenario.addresses[peer] for peer in more.get("peers", []))
+    peers = tuple(scenario.addresses.get(peer, peer) for peer in more.get("peers", []))
     settings = settings_of(
         address,
         peers,
@@ -204,6 +208,7 @@ def reflector(scenario: Scenario, words: list[str]) -> None:
     more = options(words[2:])
     ranges = ClientRange(
         prefix="10.0.0.0/8",
+        families=FAMILIES,
         limit=int(more.get("clients", ["100"])[0]),
         long_lived_time=int(more.get("long-lived", ["0"])[0]),
         prefix_limits=_limits(more),
@@ -222,7 +227,7 @@ def _add(scenario: Scenario, name: str, made: Host) -> None:
 def speaker(scenario: Scenario, words: list[str]) -> None:
     """speaker NAME ADDRESS to HOST [rtc] [as N] [id ADDRESS] [long-lived SECONDS] [restart SECONDS] [expects AS]:
     announces what the scenario says, as another vendor's PE would."""
-    families = (EVPN, RTC) if "rtc" in words else (EVPN,)
+    families = FAMILIES if "rtc" in words else tuple(family for family in FAMILIES if family != RTC)
     more = options([word for word in words[4:] if word != "rtc"])
     scenario.addresses[words[0]] = words[1]
     local_as = int(more.get("as", [str(LOCAL_AS)])[0])
@@ -240,7 +245,8 @@ def speaker(scenario: Scenario, words: list[str]) -> None:
 
 
 def instance(scenario: Scenario, words: list[str]) -> None:
-    """instance NAME [vni N] [rt RT,RT | import RT export RT] [gateway ADDRESS/LENGTH,...] [rd RD] [shared yes]"""
+    """instance NAME [vni N] [rt RT,RT | import RT export RT] [gateway ADDRESS/LENGTH,...] [rd RD] [shared yes]
+    and what `routed.instance_fields` says"""
     more = options(words[1:])
     both = tuple(more.get("rt", ()))
     scenario.instances[words[0]] = InstanceSpec(
@@ -252,6 +258,7 @@ def instance(scenario: Scenario, words: list[str]) -> None:
         gateways=tuple(more.get("gateway", ())),
         bridge=more["bridge"][0] if "bridge" in more else None,
         shared="shared" in more,
+        **routed.instance_fields(more),
     )
 
 
@@ -280,11 +287,15 @@ COMMANDS: dict[str, Callable[[Scenario, list[str]], None]] = {
 
 
 def attach(scenario: Scenario, made: Host, words: list[str]) -> None:
-    """attach INTERFACE INSTANCE MAC [ADDRESS,...] [sticky]"""
+    """attach INTERFACE INSTANCE MAC [ADDRESS,...] [sticky], and what `routed.port_fields` says"""
     sticky = "sticky" in words
     words = [word for word in words if word != "sticky"]
     addresses = tuple(words[3].split(",")) if len(words) > 3 else ()
-    made.attach(scenario.fleet.now, words[0], scenario.instances[words[1]], words[2], addresses, sticky=sticky)
+    spec, more = scenario.instances[words[1]], routed.port_fields(options(words[4:]))
+    if words[0].startswith("evpn:"):
+        routed.attach_door(scenario, made, words, spec, more)
+    else:
+        made.attach(scenario.fleet.now, words[0], spec, words[2], addresses, sticky=sticky, **more)
 
 
 def refuses(scenario: Scenario, made: Host, words: list[str]) -> None:
@@ -325,11 +336,14 @@ def writes(made: Host, words: list[str]) -> None:
 
 
 HOST_COMMANDS: dict[str, Callable[[Scenario, Host, list[str]], None]] = {
+    **routed.HOST_COMMANDS,
     "attach": attach,
     "port": port,
     "define": define,
     "refuses": refuses,
     "detach": lambda scenario, made, words: made.detach(scenario.fleet.now, words[0]),
+    "corrupt": lambda scenario, made, words: setattr(made, "stored", b'{"version": 1, "sour'),
+    "prune": lambda scenario, made, words: made.running.prune(scenario.fleet.now),
     "drain": lambda scenario, made, words: made.running.drain(True, scenario.fleet.now),
     "undrain": lambda scenario, made, words: made.running.drain(False, scenario.fleet.now),
     "forget": lambda scenario, made, words: made.running.delete_source(words[0], scenario.fleet.now),
@@ -353,13 +367,16 @@ HOST_COMMANDS: dict[str, Callable[[Scenario, Host, list[str]], None]] = {
 
 def announce(scenario: Scenario, made: Injector, words: list[str]) -> None:
     """announce mac MAC [ip IP] rd RD rt RT vni N via VTEP [sequence N] [sticky yes] [encapsulation N] ...
-    announce multicast IP rd RD rt RT vni N via VTEP [tunnel N]"""
+    announce multicast IP rd RD rt RT vni N via VTEP [tunnel N]
+    announce mac ... [l3vni N router-mac MAC]: a route for the host, too (symmetric IRB)
+    and what `routed.ANNOUNCE` has"""
     kind, more = words[0], options(words[2:])
+    if kind in routed.ANNOUNCE:
+        routed.ANNOUNCE[kind](made, Prefix.parse(words[1]), more)
+        return
     rd = RouteDistinguisher.parse(more["rd"][0])
     vtep = bytes(Address.parse(more["via"][0]))
-    communities = [bytes(RouteTarget.parse(rt)) for rt in more["rt"]]
-    if more.get("encapsulation") != ["none"]:
-        communities.append(extended.encapsulation(int(more.get("encapsulation", ["8"])[0])))
+    communities = routed.communities(more, ("8",))
     if "sequence" in more or "sticky" in more:
         communities.append(extended.mac_mobility(int(more.get("sequence", ["0"])[0]), "sticky" in more))
     if "gateway" in more:
@@ -375,12 +392,16 @@ def announce(scenario: Scenario, made: Injector, words: list[str]) -> None:
         ip = bytes(Address.parse(more["ip"][0])) if "ip" in more else b""
         key = mac_ip_key(rd, Mac.parse(words[1]), ip, int(more.get("tag", ["0"])[0]))
         attributes = build(local_pref=100, ext_communities=communities)
-        made.announce(key, mac_ip_payload(vni), attributes, vtep)
+        l3vni = int(more["l3vni"][0]) if "l3vni" in more else None
+        made.announce(key, mac_ip_payload(vni, l3vni), attributes, vtep)
 
 
 def withdraw(scenario: Scenario, made: Injector, words: list[str]) -> None:
-    """withdraw mac MAC [ip IP] rd RD | withdraw multicast IP rd RD"""
+    """withdraw mac MAC [ip IP] rd RD | withdraw multicast IP rd RD | withdraw prefix|vpn PREFIX rd RD"""
     more = options(words[2:])
+    if words[0] in routed.WITHDRAW:
+        routed.WITHDRAW[words[0]](made, Prefix.parse(words[1]), more)
+        return
     rd = RouteDistinguisher.parse(more["rd"][0])
     if words[0] == "multicast":
         made.withdraw(multicast_key(rd, bytes(Address.parse(words[1]))))

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from math import inf
 
-from hornpipe.bgp.family import EVPN, RTC
+from hornpipe.bgp.family import EVPN, RTC, VPNV4, VPNV6
 from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.engine.settings import Reflector, Settings
 from hornpipe.net.ip import Address
@@ -22,6 +22,7 @@ from hornpipe.sim.injector import Injector
 from hornpipe.sim.wire import Network
 
 LOCAL_AS = 64512
+FAMILIES = (EVPN, VPNV4, VPNV6, RTC)
 
 
 class Fleet:
@@ -115,7 +116,7 @@ def peer_of(address: str, router_id: str = "", *, local_as: int = LOCAL_AS, **mo
     fields: dict[str, object] = {
         "local_as": local_as,
         "peer_as": local_as,
-        "families": (EVPN, RTC),
+        "families": FAMILIES,
         "router_id": bytes(Address.parse(router_id)),
         **more,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import msgspec
 
@@ -38,16 +39,25 @@ class Host:
 
     def start(self, now: float) -> Engine:
         """As the daemon does: intent, kernel, then sessions."""
-        engine = Engine(self.settings, now, self._jitter)
+        engine = self.make(now)
         self.engine = engine
         self._stored_revision = -1
-        stored = msgspec.json.decode(self.stored, type=Intent) if self.stored is not None else None
-        engine.restore(stored, now)
+        stored, lost = None, ""
+        try:
+            stored = msgspec.json.decode(self.stored, type=Intent) if self.stored is not None else None
+        except msgspec.DecodeError as error:
+            lost = f"damaged: {error}"
+        engine.restore(stored, now, lost)
         connect(engine.forwarding, self.kernel)
+        engine.forwarding.features = dict(self.kernel.features)
         engine.links_changed(engine.forwarding.take_presence(), now)
         engine.kernel_macs(engine.forwarding.take_learnt(), now)
         engine.kernel_scanned(now)
         return engine
+
+    def make(self, now: float) -> Engine:
+        """A subclass may have another one."""
+        return Engine(self.settings, now, self._jitter)
 
     def kill(self) -> None:
         self.engine = None
@@ -64,6 +74,9 @@ class Host:
         for _ in range(100):
             engine.links_changed(engine.forwarding.take_presence(), now)
             engine.kernel_macs(engine.forwarding.take_learnt(), now)
+            underlay = engine.forwarding.underlay
+            ways = {address: self.kernel.underlay.get(address) for address in underlay.wanted()}
+            engine.underlay_changed(underlay.tell(ways), now)
             more = engine.run(now)
             if not sync(engine.forwarding, self.kernel, now) and not more:
                 break
@@ -83,13 +96,13 @@ class Host:
         *,
         sticky: bool = False,
         source: str = "sim",
+        **more: Any,
     ) -> None:
         """Makes the interface, then attaches it."""
         if interface not in self.kernel.links:
             self.kernel.add_link(interface)
-        port = PortSpec(
-            name=interface, instance=instance.name, interface=interface, mac=mac, addresses=addresses, sticky=sticky
-        )
+        fields: dict[str, Any] = {"name": interface, "interface": interface, "sticky": sticky, **more}
+        port = PortSpec(instance=instance.name, mac=mac, addresses=addresses, **fields)
         self.running.attach(source, instance, port, now)
 
     def detach(self, now: float, interface: str, *, source: str = "sim") -> None:

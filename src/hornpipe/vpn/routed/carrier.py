@@ -156,8 +156,8 @@ class RouterMacs:
         self.carriers[(carrier.vtep, carrier.vni, carrier.mac)] = carrier
         carrier.gateway = carrier.vtep
         if carrier.gateway in self.gateways:
-            # Link-local, of MAC and VNI: nothing else on this bridge has an address.
-            carrier.gateway = b"\xfe\x80\0\0\0\0\0" + carrier.mac + carrier.vni.to_bytes(3, "big")
+            # Link-local, of VNI and MAC: nothing else on this bridge has an address.
+            carrier.gateway = b"\xfe\x80\0\0\0\0\0" + carrier.vni.to_bytes(3, "big") + carrier.mac
         self.gateways.setdefault(carrier.gateway, carrier)
         before = self.holder(carrier.mac)
         self.by_mac.setdefault(carrier.mac, []).append(carrier)
