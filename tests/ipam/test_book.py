@@ -56,6 +56,14 @@ def test_the_round_goes_on_from_the_last_address_of_a_range() -> None:
     assert give(book, B) == "10.0.0.2"
 
 
+def test_the_last_address_given_is_the_last_of_the_round() -> None:
+    book = Book()
+    for number in (2, 4, 5, 6, 3):
+        give(book, Owner("net", str(number), "e"), f"10.0.0.{number}", quarantine=0)
+    book.free(Owner("net", "3", "e"), 0)
+    assert give(book, A) == "10.0.0.3"
+
+
 def test_the_same_owner_asks_again() -> None:
     book = Book()
     assert give(book, A) == give(book, A)
