@@ -164,6 +164,9 @@ async def test_a_link_goes_and_comes(
     ip(up)
     await until(lambda: len(told.lines) == 3)
     assert told.lines[2] == told.lines[0]
+    far.says(advertisement(b""))
+    await until(lambda: len(told.lines) == 4)  # now it is ready, too
+    assert told.lines[3] == told.lines[0]
 
 
 async def test_an_interface_that_comes_later_and_goes(told: Told, discovery: Discovery) -> None:

@@ -14,6 +14,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable
+from math import inf
 from typing import Final, Protocol
 
 from hornpipe.bgp.session.config import PeerConfig
@@ -29,9 +30,9 @@ from hornpipe.speaker.advertisement import (
 )
 from hornpipe.speaker.link import Link, LinkWatch
 
-INITIAL: Final = 3
-INITIAL_PAUSE: Final = 1.0
-"""The first advertisements on a link come quickly (RFC 4861 section 10 has 3, 16 s apart at most)."""
+PAUSES: Final = (0.1, 0.3, 0.6, 1.0)
+"""After the first advertisements on a link that came up: the other side's daemon hears of it when it does, and misses
+what comes before (RFC 4861 section 10 has 3 of them, 16 s apart at most)."""
 LEAST_PAUSE: Final = 0.5
 """Between advertisements that were asked for."""
 
@@ -56,7 +57,7 @@ class DiscoveryHost(Protocol):
 class Place:
     """One link with a peer on it."""
 
-    __slots__ = ("address", "index", "initial", "interval", "mac", "name", "own", "sent", "timer", "up")
+    __slots__ = ("address", "greeted", "index", "initial", "interval", "mac", "name", "own", "sent", "timer", "up")
 
     def __init__(self, name: str, interval: float) -> None:
         self.name = name
@@ -69,8 +70,11 @@ class Place:
         """Link-local addresses of ours that can be used."""
         self.address = ""
         """The peer's, with zone; stays known while the link is down."""
+        self.greeted = False
+        """The peer has advertised since the link came up: only then is it ready for us."""
         self.initial = 0
-        self.sent = -INITIAL_PAUSE
+        """How many of them were sent."""
+        self.sent = -inf
         self.timer: asyncio.TimerHandle | None = None
 
     @property
@@ -230,7 +234,8 @@ class Discovery:
     def _begin(self, place: Place) -> None:
         if not place.ready:
             return
-        place.initial = INITIAL
+        place.initial = 0
+        place.greeted = False
         self._send(place, solicitation(place.mac), ALL_ROUTERS)
         self._advertise(place)
         if place.address:
@@ -247,8 +252,8 @@ class Discovery:
             return
         place.sent = self._loop.time()
         self._send(place, advertisement(place.mac), ALL_NODES)
-        place.initial -= place.initial > 0
-        pause = min(INITIAL_PAUSE, place.interval) if place.initial else place.interval
+        pause = min(PAUSES[place.initial], place.interval) if place.initial < len(PAUSES) else place.interval
+        place.initial += 1
         place.timer = self._loop.call_later(pause, self._advertise, place)
 
     def _send(self, place: Place, data: bytes, to: str) -> None:
@@ -296,8 +301,8 @@ class Discovery:
                 self._advertise(place)
         elif kind == ADVERTISEMENT:
             address = f"{source}%{place.name}"
-            if address != place.address:
-                place.address = address
+            if address != place.address or not place.greeted:
+                place.address, place.greeted = address, True
                 self._host.located(place.name, address)
 
 
