@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Sequence
+
 import pytest
 
 from hornpipe.bgp.family import EVPN, FLOWSPEC_VPNV4, IPV4_UNICAST, IPV6_UNICAST, RTC, VPNV4, VPNV6
@@ -9,7 +12,7 @@ from hornpipe.bgp.session.config import EXTERNAL
 from hornpipe.daemon import settings
 from hornpipe.daemon.config import loads
 from hornpipe.daemon.configerror import ConfigError
-from hornpipe.daemon.hostaddress import resolve, underlay_mtu
+from hornpipe.daemon.hostaddress import links_mtu, resolve, underlay_mtu
 from hornpipe.engine.settings import Settings
 
 BGP = '[bgp]\nlocal_as = 64512\nlocal_address = "10.0.0.1"\n'
@@ -178,6 +181,31 @@ def test_the_loopback_interface_has_an_address() -> None:
 def test_an_address_nobody_has_has_no_mtu() -> None:
     assert underlay_mtu("192.0.2.254") is None
     assert underlay_mtu("2001:db8::254") is None
+
+
+@pytest.mark.netns
+def test_a_loopback_reached_over_links_has_their_smallest_mtu() -> None:
+    """Whatever the default route says: it may be that of a management network."""
+    for words in ("link set lo up", "link add up1 mtu 9000 type veth peer name up2 mtu 8000"):
+        subprocess.run(["ip", *words.split()], check=True)
+    assert links_mtu("127.0.0.1", ["up1", "up2", "nosuchif0"]) == 8000
+    assert links_mtu("127.0.0.1", ["nosuchif0"]) is None
+    subprocess.run(["ip", "addr", "add", "192.0.2.9/24", "dev", "up1"], check=True)
+    assert links_mtu("192.0.2.9", ["up2"]) is None
+
+
+def test_links_go_before_the_default_route() -> None:
+    text = BGP + '[[peers]]\ninterface = "up1"\nremote_as = "external"\n'
+    config = loads(text, "hornpipe.toml").config
+    asked = []
+
+    def of_links(vtep: str, links: Sequence[str]) -> int:
+        asked.append((vtep, *links))
+        return 9000
+
+    assert settings.build(config, "hornpipe.toml", look_up, lambda _: 1500, of_links).underlay_mtu == 9000
+    assert asked == [("10.0.0.1", "up1")]
+    assert settings.build(config, "hornpipe.toml", look_up, lambda _: 1500, lambda *_: None).underlay_mtu == 1500
 
 
 def test_a_loopbacks_mtu_is_not_the_underlays() -> None:

@@ -9,7 +9,7 @@ import ipaddress
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 _SIOCGIFCONF = 0x8912
@@ -63,6 +63,15 @@ def underlay_mtu(address: str) -> int | None:
     if _mtu(interface) > _LARGEST:
         interface = _default_interface(":" in address)
     return _mtu(interface) if interface else None
+
+
+def links_mtu(address: str, links: Sequence[str]) -> int | None:
+    """Of a loopback's address that is reached over these links: the smallest of their MTUs; None: it is another's, or
+    there are none of them yet."""
+    interface = next((name for name, its in _addresses(address) if its == address), None)
+    if interface is None or _mtu(interface) <= _LARGEST:
+        return None
+    return min([_mtu(link) for link in links if os.path.exists(f"/sys/class/net/{link}/mtu")], default=None)
 
 
 _LARGEST = 65535

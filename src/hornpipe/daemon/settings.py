@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hornpipe.bgp import family as families
 from hornpipe.bgp.nlri.table import FAMILIES
@@ -31,9 +31,11 @@ def build(
     file: str,
     resolve: Callable[[str], str] = hostaddress.resolve,
     mtu: Callable[[str], int | None] = hostaddress.underlay_mtu,
+    links_mtu: Callable[[str, Sequence[str]], int | None] = hostaddress.links_mtu,
 ) -> Settings:
-    """`file` is for the messages of `ConfigError`; `resolve` and `mtu` ask this host."""
-    return _Builder(config, file, resolve).settings(mtu)
+    """`file` is for the messages of `ConfigError`; `resolve`, `mtu` and `links_mtu` ask this host."""
+    links = [peer.interface for peer in config.peers if peer.interface is not None]
+    return _Builder(config, file, resolve).settings(lambda vtep: links_mtu(vtep, links) or mtu(vtep))
 
 
 class _Builder:

@@ -37,6 +37,7 @@ from hornpipe.dataplane.driver import Driver
 from hornpipe.dataplane.pump import Dataplane
 from hornpipe.engine.engine import Engine
 from hornpipe.engine.settings import Settings
+from hornpipe.speaker.discovery import CannotAdvertise
 from hornpipe.speaker.speaker import Speaker
 from hornpipe.vpn.spec import Refused
 
@@ -151,6 +152,9 @@ class Daemon:
     async def _listen(self, listening: Coroutine[Any, Any, None]) -> None:
         try:
             await listening
+        except CannotAdvertise as error:
+            reason = f"router advertisements for peers by interface cannot be sent: {error.strerror}"
+            raise ConfigError(self._path, "peers", reason, "run as root or with CAP_NET_RAW, with IPv6") from error
         except OSError as error:
             remedy = "choose another bgp.listen_port or bgp.listen_address, or only connect with bgp.listen = false"
             raise ConfigError(self._path, "bgp.listen_port", error.strerror or str(error), remedy) from error

@@ -93,6 +93,10 @@ class Place:
         return "" if self.address else f"no router advertisement was heard on {self.name}"
 
 
+class CannotAdvertise(OSError):
+    """No socket for router advertisements: they need CAP_NET_RAW, and IPv6."""
+
+
 class Discovery:
     """A `hornpipe.speaker.link.LinkSink`."""
 
@@ -107,7 +111,7 @@ class Discovery:
         self._socket: socket.socket | None = None
 
     def configure(self, peers: Iterable[PeerConfig]) -> None:
-        """Those with an interface. `OSError` if it may not have the sockets it needs; none are made for no peers."""
+        """Those with an interface. Without any it needs no sockets; `CannotAdvertise` if it may not have them."""
         wanted = {peer.interface: peer for peer in peers if peer.interface}
         for name in self._places.keys() - wanted.keys():
             self._drop(self._places.pop(name))
@@ -128,8 +132,7 @@ class Discovery:
         try:
             self._socket = _icmp_socket()
         except OSError as error:
-            reason = f"router advertisements, for peers by interface: {os.strerror(error.errno or 0)}"
-            raise OSError(error.errno, reason) from error
+            raise CannotAdvertise(error.errno, os.strerror(error.errno or 0)) from error
         self._loop.add_reader(self._socket.fileno(), self._readable, self._socket)
         self._watch = LinkWatch(self._loop, self)
 
