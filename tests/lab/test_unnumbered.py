@@ -162,6 +162,30 @@ def test_a_link_that_flaps(fabric: Fabric) -> None:
     assert flaps == [2, 0]
 
 
+STORM = """
+n=0
+while [ $n -lt {count} ]; do
+    n=$((n + 1))
+    ip link set {link} down; sleep 0.0$((n % 21 / 10))$((n % 10))
+    ip link set {link} up; sleep 0.0$((n * 7 % 21 / 10))$((n * 7 % 10))
+done
+"""
+
+
+def test_two_hundred_flaps(fabric: Fabric) -> None:
+    """Gaps of 0 to 20 ms, and a hand that deletes what it does not know. Nobody has to help afterwards."""
+    one, two = (make_workload(node, f"w{number}", number) for number, node in enumerate(fabric.nodes, 1))
+    one.pings(two.v4)
+    host = fabric.hosts[0]
+    host.shell(STORM.format(count=200, link="up1"))
+    host.shell("ip nexthop flush; ip route flush proto 198; ip -6 route flush proto 198")
+    began = time.monotonic()
+    until("both ways are back", lambda: fabric.converged() and devices(host, loopback(101)) == ["up1"], limit=10)
+    print(f"all ways back after {time.monotonic() - began:.2f} s")
+    one.pings(two.v4, limit=3)
+    two.pings(one.v6, limit=3)
+
+
 def test_a_leaf_that_is_replaced(fabric: Fabric) -> None:
     """Its BGP daemon is killed: what only it announced goes, and comes back."""
     host = fabric.hosts[0]
