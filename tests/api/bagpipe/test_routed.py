@@ -299,6 +299,15 @@ async def test_an_address_that_becomes_a_prefix(bagpipe: TestClient, engine: Fak
     assert (the_port(engine).addresses, the_port(engine).advertise_subnet) == (("10.5.0.1/24",), False)
 
 
+async def test_a_prefix_is_detached_also_after_its_address(bagpipe: TestClient, engine: FakeEngine) -> None:
+    await attach(bagpipe, advertise_subnet=True)
+    await attach(bagpipe, ip_address="10.5.0.2/24")
+    await attach(bagpipe, ip_address="10.5.0.1")
+    for ip in ("10.5.0.1", "10.5.0.2", "10.5.0.1/24"):
+        assert await detach(bagpipe, ip_address=ip) == (200, "null")
+    assert engine.sources["bagpipe"].ports == ()
+
+
 async def test_a_prefix_may_have_several_ways(bagpipe: TestClient, engine: FakeEngine) -> None:
     subnet = {"ip_address": "10.6.0.0/24", "advertise_subnet": True}
     await attach(bagpipe, **subnet)

@@ -180,12 +180,9 @@ class Ledger:
         )
 
     def detach(self, endpoint: Endpoint, now: float) -> None:
-        ports = self._ports(endpoint.instance)
-        if _plain(endpoint) in self._done:
+        port = self._plugged(endpoint, self._ports(endpoint.instance))
+        if port is None:
             return
-        if not ports:
-            raise api_error(f"VPN {endpoint.instance} could not be found")
-        port = self._plugged(endpoint, ports)
         stations = Stations(port)
         stations.remove(endpoint.mac, endpoint.ip)
         try:
@@ -199,13 +196,17 @@ class Ledger:
         while len(self._done) > REMEMBERED:
             self._done.popitem(last=False)
 
-    def _plugged(self, endpoint: Endpoint, ports: list[PortSpec]) -> PortSpec:
-        """The port that has this endpoint. The OpenStack agent detaches from an ipvpn by the evpn that may be plugged
-        into it, whatever it attached, so there the place only decides among several."""
+    def _plugged(self, endpoint: Endpoint, ports: list[PortSpec]) -> PortSpec | None:
+        """The port that has this endpoint; None if it was detached lately. The OpenStack agent detaches from an ipvpn
+        by the evpn that may be plugged into it, whatever it attached, so there the place only decides among several."""
         here = [port for port in ports if place_of(port) == (endpoint.interface, endpoint.evpn)]
         for port in here if endpoint.type == "evpn" else [*here, *ports]:
             if Stations(port).has(endpoint.mac, endpoint.ip):
                 return port
+        if _plain(endpoint) in self._done:
+            return None
+        if not ports:
+            raise api_error(f"VPN {endpoint.instance} could not be found")
         for port in ports:
             _check_owner(endpoint, Stations(port))
         raise api_error(f"Endpoint {(endpoint.mac, endpoint.ip)} not plugged yet, can't unplug")

@@ -106,7 +106,6 @@ def fallback(body: Mapping[str, Any]) -> FallbackSpec | None:
         raise api_error("'fallback': interface, gateway and dst_mac must be text")
     if not interface:
         raise api_error(
-            "'fallback': ovs_port_number is of Open vSwitch, which is not supported: "
-            "give interface and gateway"
+            "'fallback': ovs_port_number is of Open vSwitch, which is not supported: give interface and gateway"
         )
     return FallbackSpec(interface=interface, gateway=gateway, mac=mac)
