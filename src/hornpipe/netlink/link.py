@@ -101,11 +101,12 @@ def new_vxlan(name: str, vni: int, local: bytes, dstport: int, mtu: int | None) 
     )
 
 
-def new_veth(name: str, peer: str, peer_mac: bytes, netns: int, mtu: int | None) -> bytes:
+def new_veth(name: str, peer: str, peer_mac: bytes, netns: int, mtu: int | None, master: int = 0) -> bytes:
     """`netns` is an open descriptor: the peer is made inside, so its name need not be free here."""
     size = u32(IFLA_MTU, mtu) if mtu else b""
     inside = header() + text(IFLA_IFNAME, peer) + attribute(IFLA_ADDRESS, peer_mac) + u32(IFLA_NET_NS_FD, netns) + size
     data = nested(IFLA_INFO_DATA, nested(VETH_INFO_PEER, inside))
+    size += u32(IFLA_MASTER, master) if master else b""
     return header() + text(IFLA_IFNAME, name) + size + nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, "veth"), data)
 
 

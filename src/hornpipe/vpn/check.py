@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 
 import msgspec
 
@@ -152,10 +153,16 @@ def check_instance(spec: InstanceSpec, field: str = "instance") -> CheckedInstan
 
 def check_belongs(spec: msgspec.Struct, others: tuple[str, ...], field: str, what: str) -> None:
     """Refuses fields that the other type has."""
-    defaults = {given.name: given.default for given in msgspec.structs.fields(spec)}
+    defaults = _defaults(type(spec))
     for name in others:
         if getattr(spec, name) != defaults[name]:
             raise Refused(f"{field}.{name}", f"is not a field of {what}", "leave it out")
+
+
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> dict[str, object]:
+    """Finding them takes half a millisecond, which each attachment would pay."""
+    return {given.name: given.default for given in msgspec.structs.fields(kind)}
 
 
 def check_gateways(spec: InstanceSpec, field: str) -> tuple[tuple[tuple[bytes, int], ...], bytes]:

@@ -140,7 +140,10 @@ class LinuxDriver:
     def _executed(
         self, batch: Batch, done: Callable[[Results], None], results: Results | None, raised: BaseException | None
     ) -> None:
-        """Our own changes to the main table are not heard by the watcher, but the ways of the underlay follow it."""
+        """Events of our own steps show links half made; what was read back at the end is newer, so it comes after them.
+        Our own changes to the main table are not heard by the watcher, but the ways of the underlay follow it."""
+        if self._watcher is not None:
+            self._watcher.drain()
         if any(chunk.kind == "route" and chunk.index == RT_TABLE_MAIN for chunk in batch.chunks):
             self._sink.main_changed()
         _finish(batch, done, results, raised)

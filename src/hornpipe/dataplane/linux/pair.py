@@ -40,8 +40,7 @@ class Pairs:
         """Addresses given to each inside interface: what is no longer wanted goes, what others added stays."""
 
     def put(self, entry: NetnsPort, results: Results) -> None:
-        if entry.routed is None:
-            self._devices.bridge_of(entry)
+        bridge = self._devices.bridge_of(entry).index if entry.routed is None else 0
         with opened(entry.netns, self._lent) as descriptor, socket_inside(entry.netns, descriptor) as inside:
             host = self._devices.link(entry.name)
             inner = find_link(inside, link.by_name(entry.inside))
@@ -54,7 +53,7 @@ class Pairs:
             if host is None:
                 if inner is not None:
                     raise Conflict(f"network namespace {entry.netns} has an interface {entry.inside} already")
-                host = self._make(entry, descriptor)
+                host = self._make(entry, descriptor, bridge)
                 inner = find_link(inside, link.by_name(entry.inside))
             if inner is None:
                 raise Conflict(f"{entry.inside} vanished from network namespace {entry.netns}")
@@ -67,8 +66,8 @@ class Pairs:
                     sysctl.write(f"ipv6/conf/{entry.inside}/disable_ipv6", 0)
             self._dress(entry, inside, inner)
 
-    def _make(self, entry: NetnsPort, descriptor: int) -> LinkMessage:
-        wanted = link.new_veth(entry.name, entry.inside, entry.mac, descriptor, entry.mtu)
+    def _make(self, entry: NetnsPort, descriptor: int, bridge: int) -> LinkMessage:
+        wanted = link.new_veth(entry.name, entry.inside, entry.mac, descriptor, entry.mtu, bridge)
         return self._devices.create(entry.name, wanted)
 
     def _dress(self, entry: NetnsPort, inside: RouteSocket, inner: LinkMessage) -> None:

@@ -101,9 +101,11 @@ class Watcher:
 
     def pause(self) -> None:
         """Leaves events in the socket: while the kernel is read they must not overtake what is read."""
+        self._paused = True
         self._loop.remove_reader(self._socket.fileno())
 
     def resume(self) -> None:
+        self._paused = False
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def close(self) -> None:
@@ -119,6 +121,15 @@ class Watcher:
         )
 
     def _readable(self) -> None:
+        self._read()
+        self._sink.burst_end()
+
+    def drain(self) -> None:
+        """Hears now what has happened, before what was read afterwards is told."""
+        if not self._paused:
+            self._read()
+
+    def _read(self) -> None:
         for _ in range(PER_TURN):
             try:
                 data = self._socket.recv(65536)
@@ -132,7 +143,6 @@ class Watcher:
             self.events += 1
             for kind, _, _, start, end in messages(data):
                 self._event(kind, data, start, end)
-        self._sink.burst_end()
 
     def _event(self, kind: int, data: bytes, start: int, end: int) -> None:
         handler = self._handlers.get(kind)
