@@ -99,7 +99,7 @@ class RareEntries:
         for key in self._users.get(link, ()):
             if users_too or key[1] == link:
                 self.todo[key] = None
-                if lost and is_deep(self.wanted[key]) and key[1] == link:
+                if lost and is_deep(self.wanted[key]) and key[1] == link and key not in self._in_batch:
                     self._unseen.add(key)
 
     def look_again(self, key: EntryKey) -> None:
@@ -127,8 +127,9 @@ class RareEntries:
 
     def take_puts(self, batch: Batch, now: float) -> None:
         coming: set[str] = set()
-        entries = [self.wanted[key] for key in self.todo if key in self.wanted]
-        self.todo.clear()
+        entries = [self.wanted[key] for key in self.todo if key in self.wanted and key not in self._in_batch]
+        # What the kernel's thread is at looks half made to the mirror: its report, which comes, says what is left.
+        self.todo = {key: None for key in self.todo if key in self.wanted and key in self._in_batch}
         for entry in sorted(entries, key=lambda entry: entry.rank):
             what, reason = verdict(entry, self.links, coming)
             if what == "done" and entry.key in self._unseen:
