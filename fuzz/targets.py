@@ -24,6 +24,7 @@ from hornpipe.net.mac import Mac
 from hornpipe.net.prefix import Prefix
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.net.rt import RouteTarget
+from hornpipe.speaker import advertisement
 
 
 class Target(NamedTuple):
@@ -274,6 +275,14 @@ def run_nlri(spec: FamilySpec) -> Callable[[bytes], object]:
     return run
 
 
+def run_advertisement(data: bytes) -> None:
+    """Router discovery: what anybody on the link may send."""
+    kind = advertisement.kind_of(data, 255, "fe80::1")
+    assert kind in (0, advertisement.SOLICITATION, advertisement.ADVERTISEMENT)
+    assert not kind or kind == data[0]
+    assert not advertisement.kind_of(data, 254, "fe80::1")
+
+
 def _nlri_target(wanted: int) -> Target:
     spec = FAMILIES[wanted]
     single = tuple(spec.join(key, payload) for key, payload in NLRI_KEYS[wanted])
@@ -311,6 +320,7 @@ TARGETS: tuple[Target, ...] = (
         (SessionReset, TreatAsWithdraw),
     ),
     *(_nlri_target(wanted) for wanted in NLRI_KEYS),
+    Target("advertisement", run_advertisement, (advertisement.advertisement(MAC), advertisement.solicitation(MAC)), ()),
 )
 
 BY_NAME = {target.name: target for target in TARGETS}

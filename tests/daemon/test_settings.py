@@ -115,6 +115,7 @@ description = "spine"
 def test_a_peer_by_interface() -> None:
     (peer,) = build(BGP + '[[peers]]\ninterface = "eth1"\nremote_as = "external"\n').peers
     assert (peer.address, peer.interface, peer.local_address, peer.peer_as) == ("eth1", "eth1", None, EXTERNAL)
+    assert (peer.advertise_interval, peer.link_fallover) == (10.0, True)
     assert peer.extended_next_hop
     assert peer.families == (IPV4_UNICAST, IPV6_UNICAST, EVPN, VPNV4, VPNV6, FLOWSPEC_VPNV4, RTC)
     (peer,) = build(BGP + '[[peers]]\ninterface = "eth1"\nremote_as = "internal"\nfamilies = ["ipv4"]\n').peers

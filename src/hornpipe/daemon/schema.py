@@ -55,6 +55,10 @@ class Peer(Section, frozen=True, kw_only=True):
     address: Annotated[str, Meta(examples=["10.0.0.254"])] | None = None
     interface: Interface | None = None
     """Whoever is at the other end of this link, found by its router advertisements (RFC 8950): no addresses needed."""
+    advertise_interval: Annotated[int, Meta(ge=1, le=1800, examples=[10])] = 10
+    """Seconds between our own router advertisements on it."""
+    link_fallover: bool = True
+    """The session ends when the link is lost; false: when the hold time is over."""
     remote_as: AsNumber | Literal["internal", "external"] | None = None
     """Default: local_as (iBGP). `external`, of an `interface`: any but ours."""
     port: TcpPort = 179

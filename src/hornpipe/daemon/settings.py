@@ -94,6 +94,8 @@ class _Builder:
         return PeerConfig(
             address=address or peer.interface or "",
             interface=peer.interface or "",
+            advertise_interval=float(peer.advertise_interval),
+            link_fallover=peer.link_fallover,
             port=peer.port,
             local_address=self._source_for(address, f"{key}.local_address", peer.local_address) if address else None,
             local_as=bgp.local_as,
