@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from math import inf
 
-from hornpipe.bgp.family import EVPN, RTC, VPNV4, VPNV6
+from hornpipe.bgp.family import EVPN, FLOWSPEC_VPNV4, RTC, VPNV4, VPNV6
 from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.engine.settings import Reflector, Settings
 from hornpipe.net.ip import Address
@@ -22,7 +22,7 @@ from hornpipe.sim.injector import Injector
 from hornpipe.sim.wire import Network
 
 LOCAL_AS = 64512
-FAMILIES = (EVPN, VPNV4, VPNV6, RTC)
+FAMILIES = (EVPN, VPNV4, VPNV6, FLOWSPEC_VPNV4, RTC)
 
 
 class Fleet:

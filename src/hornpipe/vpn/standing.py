@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hornpipe.bgp.family import EVPN, VPNV4, VPNV6
+from hornpipe.bgp.family import EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, VPNV4, VPNV6
 from hornpipe.bgp.nlri.evpn import IP_PREFIX, MAC_IP, MULTICAST, etag_of
 from hornpipe.rib.path import Path
 from hornpipe.vpn.instance import Instance
@@ -14,6 +14,10 @@ from hornpipe.vpn.routed.router import Router
 
 if TYPE_CHECKING:
     from hornpipe.vpn.edge import Edge
+
+
+NO_REDIRECTION = "redirection by flow specifications is not done"
+"""They are announced, relayed and shown; the kernel is not told of them."""
 
 
 class Standing:
@@ -39,6 +43,10 @@ def standing(edge: Edge, family: int, key: bytes, path: Path) -> Standing:
         for instance in edge.instances.values():
             if not is_own(instance, key, path) and not targets.isdisjoint(instance.domain.import_rts):
                 found.note(instance.domain.names, instance_reason(instance, key, path))
+    if family in (FLOWSPEC_VPNV4, FLOWSPEC_VPNV6) and not path.source.local:
+        for router in edge.routers.values():
+            if not targets.isdisjoint(router.routing.import_rts):
+                found.note(router.routing.names, NO_REDIRECTION)
     if is_routed(family, key, path):
         for router in edge.routers.values():
             if not is_own(router, key, path) and not targets.isdisjoint(router.routing.import_rts):

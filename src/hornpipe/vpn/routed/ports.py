@@ -81,6 +81,8 @@ class RouterPorts:
     def _forget(self, there: RouterPort) -> None:
         router = self.router
         router.origin.say(there.port, ())
+        there.up = False
+        router.chain.forget(there)
         router.local_changed(router.local.set(there.port, {}))
         if there.label:
             router.around.transport.set_label(there.label, None)
@@ -141,6 +143,8 @@ class RouterPorts:
         self._set_labels(there)
         router.local_changed(router.local.set(there.port, ways))
         router.origin.say(there.port, self._announcements(there) if there.up else (), again=again)
+        if router.chain.is_wanted:
+            router.chain.sync(there, again=again)
 
     def _ways(self, there: RouterPort) -> dict[bytes, Way]:
         ways = {bytes(Prefix.of(address)): Way(Hop(there.device)) for address in there.addresses}
@@ -156,7 +160,7 @@ class RouterPorts:
         preference = LOCAL_PREF if spec.local_pref is None else spec.local_pref
         order = spec.lb_consistent_hash_order
         if spec.advertise_subnet:
-            rd = self._port_rd(there)
+            rd = self.port_rd(there)
             for prefix in there.checked.subnets:
                 yield Announcement(prefix, rd, label, preference, order)
         else:
@@ -165,7 +169,7 @@ class RouterPorts:
         for prefix in there.checked.routes:
             yield Announcement(prefix, self.router.rd, label, preference, order)
 
-    def _port_rd(self, there: RouterPort) -> bytes:
+    def port_rd(self, there: RouterPort) -> bytes:
         around = self.router.around
         number = around.identifiers.port_rd(self.router.key, there.name)
         rd = bytes(RouteDistinguisher.from_address(around.terms.router_id, number))
@@ -187,7 +191,7 @@ class RouterPorts:
         self.set_instance_label()
 
     def wants_own_label(self, there: RouterPort) -> bool:
-        return self.router.routing.terms.label_mode == "per-port"
+        return self.router.routing.terms.label_mode == "per-port" or self.router.chain.is_wanted
 
     def set_instance_label(self) -> None:
         """The instance's label, if anything of it may be announced with that one."""
@@ -201,22 +205,25 @@ class RouterPorts:
 
     @property
     def wants_instance_label(self) -> bool:
-        return self.router.routing.terms.label_mode == "per-instance" or self.router.irb.announces
+        ports_have_none = self.router.routing.terms.label_mode == "per-instance" and not self.router.chain.is_wanted
+        return ports_have_none or self.router.irb.announces
 
     @property
     def label(self) -> int:
         return self._label
 
     def _label_value(self, there: RouterPort) -> LabelValue:
-        """With several stations behind the port it takes a lookup to tell them apart."""
-        if len(there.checked.endpoints) == 1 and there.addresses:
+        """With several stations behind the port it takes a lookup to tell them apart, unless they are a service that
+        everything must pass."""
+        if there.addresses and (len(there.checked.endpoints) == 1 or self.router.chain.is_wanted):
             return there.device, there.addresses[0]
         return self.router.devices.label_device, b""
 
     def trim(self) -> None:
         """Gives numbers back that are no longer used."""
         own = {there.name for there in self.ports.values() if there.label}
-        rds = {there.name for there in self.ports.values() if there.checked.spec.advertise_subnet}
+        chained = self.router.chain.is_wanted
+        rds = {there.name for there in self.ports.values() if chained or there.checked.spec.advertise_subnet}
         self.router.around.identifiers.trim(self.router.key, label=bool(self._label), labels=own, rds=rds)
 
     # ---- all of them

@@ -13,7 +13,7 @@ A route of another VRF of this host (a shared route target) leads straight to th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from hornpipe.bgp.family import EVPN, VPNV4, VPNV6
@@ -22,6 +22,7 @@ from hornpipe.rib.best import equal, rank
 from hornpipe.rib.path import Path
 from hornpipe.vpn.field import derived_mac
 from hornpipe.vpn.routed.carrier import MPLS_CARRIERS
+from hornpipe.vpn.routed.chain import Chain
 from hornpipe.vpn.routed.devices import RouterDevices
 from hornpipe.vpn.routed.imported import Imported
 from hornpipe.vpn.routed.irb import RouterIrb
@@ -59,6 +60,7 @@ class Router:
         self.origin = RouterOrigin(self)
         self.ports = RouterPorts(self)
         self.irb = RouterIrb(self)
+        self.chain = Chain(self)
         self.leak = Use("leak")
         self.chosen: dict[bytes, Hops | None] = {}
         """Prefix with several routes -> what was made of them."""
@@ -120,6 +122,7 @@ class Router:
         self.origin.renumber()
         self.ports.resay()
         self.irb.resay()
+        self.chain.terms_changed()
 
     def _renumber_vni(self, was: int) -> None:
         """Devices are named by the VNI: another one's are others."""
@@ -130,6 +133,7 @@ class Router:
     def close(self) -> None:
         self.origin.withdraw_all()
         self.around.disown(self.rd, self)
+        self.chain.close()
         self.ports.close()
         for family in FAMILIES:
             self.around.routes.drop_importer(self.id, family)
@@ -143,13 +147,15 @@ class Router:
 
     # ---- imported routes
 
-    def take(self, family: int, keys: Iterable[bytes]) -> None:
+    def take(self, family: int, keys: Collection[bytes]) -> None:
         """Keys whose best path changed for us."""
         touch: dict[bytes, None] = {}
         doubt: dict[bytes, None] = {}
         self.imported[family].take(keys, touch, doubt)
         self._reconsider(doubt, touch)
         self.touch(touch)
+        if self.chain.readvertise is not None:
+            self.chain.take(family, keys)
 
     def reread(self) -> None:
         """What is imported means something else now."""
