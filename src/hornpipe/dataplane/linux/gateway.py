@@ -11,12 +11,15 @@ import errno
 
 from hornpipe.dataplane.linux import sysctl
 from hornpipe.dataplane.linux.device import Conflict, Devices
-from hornpipe.dataplane.linux.router import forward, own_addresses
+from hornpipe.dataplane.linux.holding import set_addresses, take_addresses
+from hornpipe.dataplane.linux.lookup import neighbour
+from hornpipe.dataplane.linux.router import forward
+from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
-from hornpipe.forwarding.entry import ALIAS, Gateway, InterfaceAddress
-from hornpipe.netlink import address, kind, link, neigh
+from hornpipe.forwarding.entry import ALIAS, Gateway
+from hornpipe.netlink import kind, link, neigh
 from hornpipe.netlink.link import LinkMessage
-from hornpipe.netlink.number import NLM_F_CREATE, NLM_F_REPLACE, RTM_DELADDR, RTM_NEWADDR, RTM_NEWNEIGH
+from hornpipe.netlink.number import NLM_F_CREATE, NLM_F_REPLACE, RTM_NEWNEIGH
 
 _ARP_OWN_ONLY = 1
 """arp_ignore: answer only for addresses of the device that was asked."""
@@ -26,15 +29,19 @@ class Gateways:
     def __init__(self, devices: Devices) -> None:
         self._devices = devices
 
+    @property
+    def _sock(self) -> RouteSocket:
+        return self._devices.sock
+
     def put(self, entry: Gateway, results: Results) -> None:
         bridge = self._devices.bridge_of(entry)
         if entry.device:
             self._put_device(entry, bridge, results)
-            self._add(bridge.index, entry.own, True, results)
+            set_addresses(self._sock, bridge.index, entry.own, results, alone=False)
             return
         if entry.mac is not None and bridge.mac != entry.mac:
             self._devices.change(link.change(bridge.index, mac=entry.mac))
-        self._add(bridge.index, entry.addresses, True, results)
+        set_addresses(self._sock, bridge.index, entry.addresses, results, alone=False)
 
     def _put_device(self, entry: Gateway, bridge: LinkMessage, results: Results) -> None:
         devices = self._devices
@@ -52,28 +59,17 @@ class Gateways:
         forward(entry.device)
         for name in (entry.device, entry.bridge):
             sysctl.write_all({f"ipv4/conf/{name}/arp_ignore": _ARP_OWN_ONLY, f"ipv6/conf/{name}/keep_addr_on_down": 1})
-        payload = neigh.local_address(bridge.index, entry.mac or found.mac)
-        devices.sock.attempt(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, payload, errno.EEXIST)
-        stale = own_addresses(devices.sock, found.index) - set(entry.addresses)
-        self._delete(found.index, tuple(stale), results)
-        self._add(found.index, entry.addresses, False, results)
-
-    def _add(self, index: int, addresses: tuple[InterfaceAddress, ...], route: bool, results: Results) -> None:
-        for packed, length in addresses:
-            payload = address.new_address(index, packed, length, route)
-            self._devices.sock.attempt(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, payload, errno.EEXIST)
-            results.addresses.append((index, (packed, length), True))
-
-    def _delete(self, index: int, addresses: tuple[InterfaceAddress, ...], results: Results) -> None:
-        for packed, length in addresses:
-            payload = address.delete_address(index, packed, length)
-            self._devices.sock.attempt(RTM_DELADDR, 0, payload, errno.EADDRNOTAVAIL)
-            results.addresses.append((index, (packed, length), False))
+        mac = entry.mac or found.mac
+        if neighbour(self._sock, neigh.bridge_get(bridge.index, mac)) is None:
+            payload = neigh.local_address(bridge.index, mac)
+            self._sock.attempt(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, payload, errno.EEXIST)
+        set_addresses(self._sock, found.index, entry.addresses, results, prefix_route=False)
 
     def remove(self, entry: Gateway, results: Results) -> None:
         bridge = self._devices.link(entry.bridge)
         if bridge is not None:
-            self._delete(bridge.index, entry.own if entry.device else entry.addresses, results)
+            unwanted = entry.own if entry.device else entry.addresses
+            take_addresses(self._sock, bridge.index, unwanted, results)
         device = self._devices.link(entry.device) if entry.device else None
         if device is not None and device.alias.startswith(ALIAS):
             self._devices.delete(device.index)

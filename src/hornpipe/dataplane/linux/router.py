@@ -12,30 +12,30 @@ import os
 
 from hornpipe.dataplane.linux import sysctl
 from hornpipe.dataplane.linux.device import Conflict, Devices
+from hornpipe.dataplane.linux.holding import addresses_on, set_addresses, stations_on, take_addresses
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
-from hornpipe.forwarding.entry import ALIAS, InterfaceAddress, NetnsPort, Port, Routed, Vrf
-from hornpipe.netlink import address, kind, neigh, route, rule
+from hornpipe.forwarding.entry import ALIAS, NetnsPort, Port, Routed, Vrf, alone
+from hornpipe.netlink import kind, neigh, route, rule
+from hornpipe.netlink.failure import Failure
 from hornpipe.netlink.link import LinkMessage
 from hornpipe.netlink.number import (
     AF_INET,
     AF_INET6,
     NLM_F_CREATE,
     NLM_F_REPLACE,
-    NUD_PERMANENT,
     PROTOCOL,
     RT_TABLE_LOCAL,
-    RTM_DELADDR,
     RTM_DELNEIGH,
     RTM_DELROUTE,
     RTM_DELRULE,
-    RTM_GETADDR,
-    RTM_GETNEIGH,
+    RTM_GETROUTE,
     RTM_GETRULE,
-    RTM_NEWADDR,
     RTM_NEWNEIGH,
     RTM_NEWROUTE,
     RTM_NEWRULE,
+    RTN_UNREACHABLE,
+    UNREACHABLE_METRIC,
 )
 
 LOG = logging.getLogger("hornpipe.dataplane")
@@ -65,11 +65,23 @@ class Routers:
         if found is None:
             found = self._devices.create(entry.name, kind.new_vrf(entry.name, entry.table))
         vrfs_before_local(self._sock)
-        for family in _FAMILIES:
-            payload = route.unreachable_default(family, entry.table)
-            self._sock.attempt(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload, *_NO_FAMILY)
+        self._end(entry.table)
         forward(entry.name)
         self._devices.settle(found, ALIAS + entry.instance, None)
+
+    def _end(self, table: int) -> None:
+        """Its default routes, as far as they are missing."""
+        for family in _FAMILIES:
+            payload = route.route_dump(family, PROTOCOL, table, RTN_UNREACHABLE)
+            try:
+                ends = [route.Route(data, start, end) for data, start, end in self._sock.dump(RTM_GETROUTE, payload)]
+            except Failure as failure:
+                if failure.number != errno.ENOENT:
+                    raise
+                ends = []  # there is no such table yet
+            if not any(end.metric == UNREACHABLE_METRIC and not end.length for end in ends):
+                payload = route.unreachable_default(family, table)
+                self._sock.attempt(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload, *_NO_FAMILY)
 
     def remove_vrf(self, name: str, results: Results) -> None:
         """The unreachable routes of its table do not go with the device."""
@@ -97,22 +109,11 @@ class Routers:
         )
         if not routed.vrf:
             sysctl.write_all({"ipv4/conf/lo/forwarding": 1})  # where labels of the main table's instance come out
-        wanted = frozenset((gateway, 8 * len(gateway)) for gateway in routed.gateways)
-        held = own_addresses(self._sock, found.index)
-        for packed, length in held - wanted:
-            self._delete_address(found.index, (packed, length), results)
-        for packed, length in wanted - held:
-            payload = address.new_address(found.index, packed, length)
-            self._sock.attempt(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, payload, errno.EEXIST)
-        results.addresses += [(found.index, one, True) for one in wanted]
+        set_addresses(self._sock, found.index, map(alone, routed.gateways), results)
         self._set_neighbours(routed, found.index)
 
-    def _delete_address(self, index: int, one: InterfaceAddress, results: Results) -> None:
-        self._sock.attempt(RTM_DELADDR, 0, address.delete_address(index, *one), errno.EADDRNOTAVAIL)
-        results.addresses.append((index, one, False))
-
     def _set_neighbours(self, routed: Routed, index: int) -> None:
-        held = permanent_neighbours(self._sock, index)
+        held = stations_on(self._sock, index)
         for ip, mac in routed.neighbours:
             if held.pop(ip, None) != mac:
                 payload = neigh.permanent_neigh(index, ip, mac)
@@ -122,38 +123,13 @@ class Routers:
 
     def clear_port(self, found: LinkMessage, routed: Routed | None, results: Results) -> None:
         """Takes from an interface that stays what made it a router's. `routed` None: not known any more."""
-        addresses = own_addresses(self._sock, found.index)
+        addresses = {one for one, ours in addresses_on(self._sock, found.index).items() if ours}
         if routed is not None:
-            addresses |= {(gateway, 8 * len(gateway)) for gateway in routed.gateways}
-        for one in addresses:
-            self._delete_address(found.index, one, results)
-        for ip in permanent_neighbours(self._sock, found.index):
+            addresses.update(map(alone, routed.gateways))
+        take_addresses(self._sock, found.index, addresses, results)
+        for ip in stations_on(self._sock, found.index):
             self._sock.attempt(RTM_DELNEIGH, 0, neigh.neigh_get(found.index, ip), errno.ENOENT)
         sysctl.write_all({f"ipv4/conf/{found.name}/proxy_arp": 0, f"ipv4/conf/{found.name}/forwarding": 0})
-
-
-# ---- what is ours on a device
-
-
-def own_addresses(sock: RouteSocket, index: int) -> set[InterfaceAddress]:
-    """Those that carry our protocol number (kernels from 5.18 on keep it)."""
-    found: set[InterfaceAddress] = set()
-    for data, start, end in sock.dump(RTM_GETADDR, address.address_dump(index)):
-        holder, packed, length = address.parse_address(data, start, end)
-        if holder == index and address.protocol_of(data, start, end) == PROTOCOL:
-            found.add((packed, length))
-    return found
-
-
-def permanent_neighbours(sock: RouteSocket, index: int) -> dict[bytes, bytes]:
-    """IP -> MAC of the permanent neighbours that carry our protocol number."""
-    found: dict[bytes, bytes] = {}
-    for family in _FAMILIES:
-        for data, start, end in sock.dump(RTM_GETNEIGH, neigh.neigh_dump(family, index)):
-            entry = neigh.Neigh(data, start, end)
-            if entry.index == index and entry.protocol == PROTOCOL and entry.state == NUD_PERMANENT:
-                found[entry.dst] = entry.lladdr
-    return found
 
 
 def remove_defaults(sock: RouteSocket, table: int) -> None:

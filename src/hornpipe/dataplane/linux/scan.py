@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from hornpipe.dataplane.linux import sysctl
 from hornpipe.dataplane.linux.mirror import as_link, as_nexthop, route_nexthop
 from hornpipe.dataplane.linux.sock import RouteSocket
@@ -32,8 +30,6 @@ from hornpipe.netlink.number import (
     RTM_GETNETCONF,
     RTM_GETNEXTHOP,
     RTM_GETROUTE,
-    RTN_UNREACHABLE,
-    UNREACHABLE_METRIC,
 )
 
 _ATTEMPTS = 5
@@ -79,8 +75,7 @@ def scan_all(sock: RouteSocket) -> Scan:
 
 
 def _scan_routes(sock: RouteSocket, scan: Scan) -> None:
-    """Our nexthops and routes. A VRF of ours whose table does not end in unreachable is shown without table: it is not
-    what is wanted, and will be put again."""
+    """Our nexthops and routes."""
     try:
         for data, start, end in sock.dump(RTM_GETNEXTHOP, nexthop.nexthop_dump()):
             found = nexthop.Nexthop(data, start, end)
@@ -89,17 +84,11 @@ def _scan_routes(sock: RouteSocket, scan: Scan) -> None:
     except Failure as failure:
         if failure.number != errno.EOPNOTSUPP:  # older than Linux 5.3
             raise
-    ending: set[tuple[int, int]] = set()
     for family in (AF_INET, AF_INET6):
         for data, start, end in sock.dump(RTM_GETROUTE, route.route_dump(family, PROTOCOL)):
             entry = route.Route(data, start, end)
             if entry.metric == ROUTE_METRIC:
                 scan.routes.setdefault(entry.table, {})[entry.key] = route_nexthop(entry)
-            elif entry.metric == UNREACHABLE_METRIC and not entry.length and entry.kind == RTN_UNREACHABLE:
-                ending.add((family, entry.table))
-    for at, found_link in enumerate(scan.links):
-        if found_link.table and found_link.alias.startswith(ALIAS) and (AF_INET, found_link.table) not in ending:
-            scan.links[at] = msgspec.structs.replace(found_link, table=0)
 
 
 def _scan_labels(sock: RouteSocket, scan: Scan, names: dict[int, Link]) -> None:
