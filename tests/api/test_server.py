@@ -329,8 +329,9 @@ async def test_status_times_are_rfc_3339(client: TestClient) -> None:
     assert status["gates"][0]["since"] == "2027-01-15T08:00:10.000Z"
 
 
-async def test_metrics(client: TestClient) -> None:
+async def test_metrics(client: TestClient, engine: FakeEngine) -> None:
     await put_red(client)
+    engine.missing = ("vrf: module vrf (CONFIG_NET_VRF)",)
     response = await client.get("/metrics")
     assert response.headers["Content-Type"] == metrics.CONTENT_TYPE
     lines = (await response.text()).splitlines()
@@ -343,6 +344,7 @@ async def test_metrics(client: TestClient) -> None:
         'hornpipe_forwarding_entries{status="error"} 1.0',
         'hornpipe_gate_open{gate="prune"} 1.0',
         'hornpipe_ports{state="up"} 1.0',
+        'hornpipe_kernel_feature_missing{feature="vrf"} 1.0',
         "hornpipe_start_time_seconds 1.800000005e+09",
     ):
         assert line in lines

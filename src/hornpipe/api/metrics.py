@@ -41,6 +41,10 @@ class RowCollector(Collector):
         yield GaugeMetricFamily("hornpipe_start_time_seconds", "When the daemon started.", value=started)
         yield GaugeMetricFamily("hornpipe_instances", "VPN instances.", value=status.instances)
         yield GaugeMetricFamily("hornpipe_alarms", "Conditions that want a person.", value=len(status.alarms))
+        missing = GaugeMetricFamily("hornpipe_kernel_feature_missing", "1: this kernel lacks it.", labels=["feature"])
+        for text in status.missing_features:
+            missing.add_metric([text.partition(":")[0]], 1.0)
+        yield missing
         gates = GaugeMetricFamily("hornpipe_gate_open", "1 if the start-up gate is open.", labels=["gate"])
         for gate in status.gates:
             gates.add_metric([gate.gate], float(gate.open))
