@@ -9,8 +9,8 @@ The rules, in the order they are asked:
 - what RT-Constraint left of it (`Membership`), asked last as it costs most.
 
 Reflection changes nothing but ORIGINATOR_ID and CLUSTER_LIST (RFC 4456 section 10); towards eBGP our AS is prepended
-and what must not leave the AS removed. The next hop stays everywhere: it is the VTEP, not the speaker. The exception are our
-own routes in the underlay (`SELF`).
+and what must not leave the AS removed. The next hop stays everywhere: it is the VTEP, not the speaker.
+Only our own routes in the underlay have the session's own address (`SELF`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
-from itertools import islice
 from typing import Final
 
 from hornpipe.bgp.attr.block import build, check
@@ -20,13 +19,13 @@ from hornpipe.bgp.family import IPV4_UNICAST, RTC
 from hornpipe.bgp.family import name as family_name
 from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.bgp.update import Update, end_of_rib
-from hornpipe.rib import constraint, imports
+from hornpipe.rib import constraint
 from hornpipe.rib.admission import admit
-from hornpipe.rib.best import DEFAULT_LOCAL_PREF, equal
+from hornpipe.rib.best import DEFAULT_LOCAL_PREF
 from hornpipe.rib.constraint import PATIENCE, Interest
 from hornpipe.rib.identity import Identity
-from hornpipe.rib.importer import EVERYTHING, Importer
 from hornpipe.rib.intake import Intake
+from hornpipe.rib.loc import LocRib
 from hornpipe.rib.outlet import Outlet, Peer
 from hornpipe.rib.packing import pack
 from hornpipe.rib.path import Block, Path
@@ -38,19 +37,15 @@ AT_ONCE: Final = 2048
 """Routes of a lost session handled in the call itself: two milliseconds."""
 
 
-class Rib:
+class Rib(LocRib):
     """`cluster_id` makes it a route reflector. `next_hop` is that of our own memberships; the router id by default."""
 
     def __init__(
         self, router_id: bytes, cluster_id: bytes | None, local_as: int, *, next_hop: bytes | None = None
     ) -> None:
-        self.identity = Identity(router_id, cluster_id, local_as)
+        super().__init__(Identity(router_id, cluster_id, local_as))
         self.local = Source("local", local=True, router_id=router_id, remote_as=local_as)
-        self.tables: dict[int, Table] = {}
         self.peers: dict[Source, Peer] = {}
-        self.ready_peers: set[Peer] = set()
-        """Peers for which `take_updates` has something."""
-        self._ready_importers: dict[Importer, None] = {}
         self._aging: dict[Intake, None] = {}
         """Where stale paths are kept."""
         self._busy: dict[Intake, None] = {}
@@ -62,14 +57,6 @@ class Rib:
         self._next_hop = router_id if next_hop is None else next_hop
         self._rtc_attributes = build(local_pref=DEFAULT_LOCAL_PREF)
         self._interest = Interest(local_as, cluster_id is not None, self._ask, self._unask)
-
-    def _table(self, family: int) -> Table:
-        table = self.tables.get(family)
-        if table is None:
-            reflector = self.identity.cluster_id is not None
-            table = Table(FAMILIES[family], reflector, self._ready_importers, self.ready_peers)
-            self.tables[family] = table
-        return table
 
     # ---- sources: Adj-RIB-In -----------------------------------------------------------------------------------------
 
@@ -276,97 +263,6 @@ class Rib:
 
     def _unask(self, key: bytes) -> None:
         self.withdraw(RTC, key)
-
-    # ---- importers ---------------------------------------------------------------------------------------------------
-
-    def set_imports(self, importer: int, family: int, targets: frozenset[bytes], *, multipath: bool = False) -> None:
-        """What an instance imports from now on; routes that come into or go out of sight become dirty for it. With
-        `multipath` (as it was at the first call) also those whose `equal` changes. `EVERYTHING` if there are no route
-        targets."""
-        table = self._table(family)
-        if table.constrained and targets == EVERYTHING:
-            raise ValueError(f"{family_name(family)} is imported by route target")
-        known = table.importers.get(importer)
-        if known is None:
-            known = table.importers[importer] = Importer(importer, family, multipath)
-            table.multipath += multipath
-        if table.constrained:
-            for target in targets - known.targets:
-                self._interest.add(target)
-            for target in known.targets - targets:
-                self._interest.remove(target)
-        imports.set_targets(table, known, targets)
-
-    def drop_importer(self, importer: int, family: int) -> None:
-        """The instance is gone; nothing is dirty for it any more."""
-        if family not in self.tables or importer not in self.tables[family].importers:
-            return
-        self.set_imports(importer, family, frozenset())
-        known = self.tables[family].importers.pop(importer)
-        self.tables[family].multipath -= known.multipath
-        self._ready_importers.pop(known, None)
-
-    def take_imports(self, budget: int) -> list[tuple[int, int, bytes]]:
-        """(importer, family, key) of routes to look at again, each once however often it changed."""
-        taken: list[tuple[int, int, bytes]] = []
-        while self._ready_importers and len(taken) < budget:
-            importer = next(iter(self._ready_importers))
-            keys = list(islice(importer.dirty, budget - len(taken)))
-            if len(keys) == len(importer.dirty):
-                importer.dirty = {}
-                del self._ready_importers[importer]
-            else:
-                for key in keys:
-                    del importer.dirty[key]
-            taken += [(importer.id, importer.family, key) for key in keys]
-        return taken
-
-    @property
-    def pending_imports(self) -> int:
-        return sum([len(importer.dirty) for importer in self._ready_importers])
-
-    def imported(self, importer: int, family: int, key: bytes) -> Path | None:
-        """The best path if this importer imports it."""
-        path = self.best(family, key)
-        known = self.tables[family].importers.get(importer) if path is not None else None
-        if path is None or known is None:
-            return None
-        return path if known.targets == EVERYTHING or not known.targets.isdisjoint(path.block.targets) else None
-
-    def matching(self, importer: int, family: int) -> Iterator[bytes]:
-        """The keys of all routes an importer imports."""
-        table = self.tables.get(family)
-        known = None if table is None else table.importers.get(importer)
-        return iter(()) if table is None or known is None else imports.matching(table, known)
-
-    # ---- reading -----------------------------------------------------------------------------------------------------
-
-    def best(self, family: int, key: bytes) -> Path | None:
-        table = self.tables.get(family)
-        return None if table is None else table.best(key)
-
-    def candidates(self, family: int, key: bytes) -> tuple[Path, ...]:
-        """All paths, best first."""
-        table = self.tables.get(family)
-        return () if table is None else table.candidates(key)
-
-    def equal(self, family: int, key: bytes) -> tuple[Path, ...]:
-        """The best path and those as good, each way once: equal-cost multipath."""
-        table = self.tables.get(family)
-        return () if table is None else equal(table.candidates(key))
-
-    def routes(self, family: int) -> Iterator[tuple[bytes, tuple[Path, ...]]]:
-        """Every key with its paths, best first. The table must not change while this is walked."""
-        if family in self.tables:
-            for key, entry in self.tables[family].entries.items():
-                yield key, entry if isinstance(entry, tuple) else (entry,)
-
-    def received(self, source: Source, family: int | None = None) -> int:
-        """Routes in the Adj-RIB-In, stale ones included."""
-        return sum([i.count for f, i in source.intakes.items() if family is None or f == family])
-
-    def stale(self, source: Source, family: int | None = None) -> int:
-        return sum([i.stale() for f, i in source.intakes.items() if family is None or f == family])
 
     # ---- peers: Adj-RIB-Out ------------------------------------------------------------------------------------------
 
