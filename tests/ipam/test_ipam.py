@@ -216,6 +216,23 @@ async def test_a_claim_without_a_note_is_found(site: Site, watched: Watched) -> 
     assert await site.store.list("pods") == held
 
 
+async def test_a_claim_without_a_note_goes_back_if_nobody_wants_it(
+    site: Site, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hornpipe.ipam.holdings.RETRY_SECONDS", 0.05)
+    a = await site.start("a")
+    watched.late_error = ConnectionResetError("reset")
+    with pytest.raises(ConnectionResetError):
+        await add(a, "c1")
+    watched.late_error = None
+    assert await site.store.list("pods")
+
+    async def given_back() -> bool:
+        return not await site.store.list("pods")
+
+    await until(given_back)
+
+
 async def test_after_a_reboot_the_blocks_are_found_in_the_store(site: Site, tmp_path: Path) -> None:
     a = await site.start("a")
     await add(a, "c1")

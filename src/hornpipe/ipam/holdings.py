@@ -2,8 +2,8 @@
 
 The store is asked before the ledger notes a claim, and after it has noted that one ends. So what the ledger says is
 always ours; a crash in between leaves a claim in the store that nobody uses, which the next look at the store finds by
-this host's name and takes. One claim or release of a pool is under way at a time, in a task of its own: who asked may
-go away, a half-made claim may not.
+this host's name, and takes or gives back. One claim or release of a pool is under way at a time, in a task of its own:
+who asked may go away, a half-made claim may not.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Holdings:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unreleased: set[Prefix] = set()
         """Noted as ended, but still in the store as far as is known."""
+        self._in_doubt = True
+        """Whether the store may have claims of this host that the ledger does not know: after a start or an error."""
         self._timer: asyncio.TimerHandle | None = None
 
     async def grow(self, pool: Pool, version: int, growth: int) -> bool:
@@ -119,7 +121,12 @@ class Holdings:
         return claims
 
     async def _claim(self, pool: Pool, block: Prefix) -> str:
-        owner = await self._store.claim(self.name, block, self._host)
+        doubt, self._in_doubt = self._in_doubt, True
+        try:
+            owner = await self._store.claim(self.name, block, self._host)
+        except OSError:
+            self.tidy_soon(RETRY_SECONDS)
+            raise
         self._unreleased.discard(block)
         if owner == self._host:
             by_request = pool.is_by_request(block)
@@ -129,12 +136,18 @@ class Holdings:
         elif await self.ledger.run(lambda book: block in book.blocks):
             await self.ledger.run(lambda book: book.disclaim(block))
             LOG.error("ipam.lost pool=%s block=%s to=%s: removed from the store by somebody", self.name, block, owner)
+        self._in_doubt = doubt
         return owner
 
     async def _tidy(self) -> float | None:
         async with self._lock:
             gone = await self.ledger.run(lambda book: book.disclaim_empty(self._wall()))
             self._unreleased.update(gone)
+            if self._in_doubt:
+                held = await self.ledger.run(lambda book: frozenset(book.blocks))
+                claims = await self._store.list(self.name)
+                self._unreleased.update(b for b, owner in claims.items() if owner == self._host and b not in held)
+                self._in_doubt = False
             for block in sorted(self._unreleased):
                 await self._store.release(self.name, block, self._host)
                 self._unreleased.discard(block)
