@@ -101,6 +101,8 @@ class FakeEngine:
         self.ready = True
         self.missing: tuple[str, ...] = ()
         self.calls: list[tuple[str, ...]] = []
+        self.draining = False
+        self.waits_for_prune = False
 
     # ---- changes
 
@@ -155,6 +157,14 @@ class FakeEngine:
     def reset_peer(self, peer: str, now: float) -> bool:
         self.calls.append(("reset", peer))
         return any(row.peer == peer and row.state == "ESTABLISHED" for row in self.peer_rows)
+
+    def drain(self, draining: bool, now: float) -> bool:
+        changed, self.draining = self.draining != draining, draining
+        return changed
+
+    def prune(self, now: float) -> bool:
+        self.calls.append(("prune", ""))
+        return self.waits_for_prune
 
     # ---- views
 
@@ -239,6 +249,7 @@ class FakeEngine:
             version="1.2.3", router_id="10.0.0.1", local_as=64512, started=5.0, ready=self.ready, gates=gates,
             peers_established=1, peers=2, instances=len(self.instances()), ports=len(self.ports()), routes_local=2,
             routes_received=3, entries={"done": 7, "error": 1}, alarms=(), missing_features=self.missing,
+            draining=self.draining,
         )  # fmt: skip
 
     def events(self, since: int = 0) -> list[EventRow]:

@@ -14,9 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from hornpipe.daemon.intent import FILE_NAME, IntentDamaged, IntentFile, IntentKeeper
+from hornpipe.daemon.intent import FILE_NAME, SPARE_NAME, IntentFile, IntentKeeper, IntentUnreadable
 from hornpipe.engine.intent import Intent
 from hornpipe.vpn.spec import InstanceSpec, SourceSpec
+
+WALL = 1767323045.0
+"""2026-01-02 03:04:05 UTC."""
 
 
 def intent(name: str, count: int = 1) -> Intent:
@@ -26,10 +29,10 @@ def intent(name: str, count: int = 1) -> Intent:
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     file = IntentFile(tmp_path)
-    assert file.load() is None
+    assert file.load(WALL).intent is None
     file.save(intent("red"))
     file.save(intent("blue"))
-    assert file.load() == intent("blue")
+    assert file.load(WALL).intent == intent("blue")
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
     assert file.path.stat().st_mode & 0o077 == 0
 
@@ -39,16 +42,72 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     [
         (b"", "truncated"),
         (b'{"version": 1, "sources": 5}', "sources"),
-        (b'{"version": 99}', r"later hornpipe \(format 99, known 1\)"),
+        (b'{"version": 99}', "later hornpipe (format 99, known 2)"),
         (b"\xff\xfe", "intent.json"),
     ],
 )
-def test_a_damaged_file_is_not_guessed_at(tmp_path: Path, text: bytes, why: str) -> None:
+def test_a_damaged_file_is_set_aside(tmp_path: Path, text: bytes, why: str) -> None:
     (tmp_path / FILE_NAME).write_bytes(text)
-    with pytest.raises(IntentDamaged, match=why) as caught:
-        IntentFile(tmp_path).load()
-    assert "move it away" in str(caught.value)
-    assert (tmp_path / FILE_NAME).read_bytes() == text
+    loaded = IntentFile(tmp_path).load(WALL)
+    aside = tmp_path / "intent.json.damaged-20260102T030405Z"
+    assert loaded.intent is None
+    assert why in loaded.lost
+    assert loaded.lost.endswith(str(aside))
+    assert [path.name for path in tmp_path.iterdir()] == [aside.name]
+    assert aside.read_bytes() == text
+
+
+def test_a_file_that_cannot_be_read_is_for_a_person(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).mkdir()
+    with pytest.raises(IntentUnreadable, match="move it away"):
+        IntentFile(tmp_path).load(WALL)
+
+
+def test_the_reserve_gives_room_for_one_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full while the spare file is there."""
+    file = IntentFile(tmp_path)
+    file.save(intent("red"))
+    file.reserve()
+    assert (tmp_path / SPARE_NAME).stat().st_size >= 64 << 10
+    full_unless_spare_is_gone(monkeypatch, tmp_path / SPARE_NAME)
+    file.save(intent("blue"))
+    assert file.load(WALL).intent == intent("blue")
+    with pytest.raises(OSError, match="No space left"):
+        file.reserve()
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def full_unless_spare_is_gone(monkeypatch: pytest.MonkeyPatch, spare: Path) -> None:
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if spare.exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    def allocate(descriptor: int, offset: int, length: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "posix_fallocate", allocate)
+
+
+async def test_what_could_not_be_kept_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = IntentFile(tmp_path)
+    with ThreadPoolExecutor(1) as executor:
+        state = State(file, executor)
+        state.revision = 1
+        await state.keeper.commit()
+        assert await state.keeper.ready()
+        with monkeypatch.context() as full:
+            full_unless_spare_is_gone(full, tmp_path / SPARE_NAME)
+            state.revision = 2
+            await state.keeper.commit()  # the reserve
+            assert file.load(WALL).intent == intent("at2")
+            assert not await state.keeper.ready()
+            assert "no room for the next" in state.keeper.error
+        assert await state.keeper.ready()
+        assert state.keeper.error == ""
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +121,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(OSError, match="No space left"):
         file.save(intent("blue"))
     monkeypatch.undo()
-    assert file.load() == intent("red")
+    assert file.load(WALL).intent == intent("red")
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
 
 
@@ -90,7 +149,7 @@ def test_kill_in_the_middle_of_writing(tmp_path: Path) -> None:
             assert writer.stdout.readline() == b"go\n"
             time.sleep(0.005 + 0.0037 * moment)
             writer.kill()
-        found = file.load()
+        found = file.load(WALL).intent
         assert found is not None
         assert len(found.sources["api"].instances) == 400
         assert len({spec.name.split("-")[0] for spec in found.sources["api"].instances}) == 1
@@ -140,7 +199,7 @@ async def test_a_burst_shares_writes_and_everybody_waits_for_his_own(tmp_path: P
         file.gate.set()
         await asyncio.gather(*waiting)
         assert len(file.writes) == 2, "the one that had begun, and one for all who came meanwhile"
-        assert file.load() == intent("at20")
+        assert file.load(WALL).intent == intent("at20")
         assert not state.keeper.behind
 
 
@@ -156,7 +215,7 @@ async def test_a_client_that_goes_away_does_not_cancel_the_write(tmp_path: Path)
         await asyncio.sleep(0)
         file.gate.set()
         await state.keeper.commit()
-        assert file.load() == intent("at1")
+        assert file.load(WALL).intent == intent("at1")
 
 
 async def test_a_failure_reaches_who_waits_and_the_next_try_succeeds(tmp_path: Path) -> None:
@@ -172,7 +231,7 @@ async def test_a_failure_reaches_who_waits_and_the_next_try_succeeds(tmp_path: P
         file.error = None
         await state.keeper.commit()
         assert state.keeper.error == ""
-        assert file.load() == intent("at1")
+        assert file.load(WALL).intent == intent("at1")
 
 
 def test_the_last_write_needs_no_loop(tmp_path: Path) -> None:
@@ -180,4 +239,4 @@ def test_the_last_write_needs_no_loop(tmp_path: Path) -> None:
         state = State(IntentFile(tmp_path), executor)
         state.revision = 7
         state.keeper.commit_now()
-        assert IntentFile(tmp_path).load() == intent("at7")
+        assert IntentFile(tmp_path).load(WALL).intent == intent("at7")

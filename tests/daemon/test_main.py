@@ -68,7 +68,8 @@ def test_what_it_cannot_have_is_a_fatal_error_with_a_remedy(daemon: Make, tmp_pa
     assert "recorder.file: /nonexistent/record: No such file or directory" in result.stderr
 
     one.configure()
-    (one.runtime / "intent.json").write_text("{")
+    (one.runtime / "intent.json").unlink(missing_ok=True)
+    (one.runtime / "intent.json").mkdir()
     result = hornpiped(*arguments)
     assert result.returncode == 1
     assert "intent.json" in result.stderr
@@ -251,15 +252,66 @@ def test_an_answer_without_a_durable_intent_is_an_error(daemon: Make) -> None:
     (one.runtime / "intent.new").mkdir()  # whatever makes the file impossible to write: here, even for root
     with pytest.raises(ApiError) as caught:
         one.put("api", port("web", 5))
-    assert caught.value.status == 503
+    assert caught.value.status == 507
     assert "would not survive a crash" in caught.value.detail
     assert "ask again" in caught.value.remedy
     until("it is logged", lambda: "intent.failed" in one.log)
+    until("there is an alarm", lambda: any("storage" in text for text in one.get("/v1/status")["alarms"]))
+    with pytest.raises(ApiError, match="nothing was changed") as caught:
+        one.put("api", port("web", 5), port("more", 6))
+    assert caught.value.status == 507
+    assert [row["name"] for row in one.rows("/v1/ports")] == ["web"]
     (one.runtime / "intent.new").rmdir()
-    one.put("api", port("web", 5))
+    until("it is tried again", lambda: one.get("/v1/status")["alarms"] == [])
     one.stop(signal.SIGKILL)
     one.start()
     assert [row["name"] for row in one.rows("/v1/ports")] == ["web"]
+
+
+def test_a_damaged_intent_is_set_aside_and_the_daemon_starts(daemon: Make) -> None:
+    one = daemon(2)
+    one.configure()
+    one.start()
+    one.put("api", port("web", 5))
+    one.stop(signal.SIGKILL)
+    (one.runtime / "intent.json").write_text("{ torn")
+    one.start()
+    (alarm,) = one.get("/v1/status")["alarms"]
+    (aside,) = one.runtime.glob("intent.json.damaged-*")
+    assert str(aside) in alarm
+    assert aside.read_text() == "{ torn"
+    assert "intent.damaged" in one.log
+    gates = {gate["gate"]: gate for gate in one.get("/v1/status")["gates"]}
+    assert not gates["prune"]["open"]
+    assert "hornpipe prune" in gates["prune"]["reason"]
+    one.put("api", port("web", 5))
+    status = one.client.call("POST", "/v1/prune")
+    assert status["alarms"] == []
+    until("pruned", lambda: all(gate["open"] for gate in one.get("/v1/status")["gates"]))
+    with pytest.raises(ApiError, match="nothing waits"):
+        one.client.call("POST", "/v1/prune")
+
+
+def test_a_drain_survives(daemon: Make) -> None:
+    one = daemon(2)
+    one.configure()
+    one.start()
+    assert one.client.call("POST", "/v1/drain")["draining"]
+    one.stop(signal.SIGKILL)
+    one.start()
+    assert one.get("/v1/status")["draining"]
+    assert not one.client.call("DELETE", "/v1/drain")["draining"]
+
+
+def test_the_wall_clock_may_jump(daemon: Make) -> None:
+    """The daemon works by monotonic time; only what people read is wall time."""
+    source = Path(__file__).parents[2] / "src" / "hornpipe"
+    users = {str(path.relative_to(source)) for path in source.rglob("*.py") if "time.time()" in path.read_text()}
+    assert users <= {"daemon/wire.py", "daemon/log.py", "cli/debug.py", *WALL}
+
+
+WALL = {"demo/main.py", "demo/story.py", "cni/main.py", "ipam/lease.py"}
+"""Stamps for people, and lengths of time on the command line."""
 
 
 def test_a_record_replays_to_the_same_tables(daemon: Make, tmp_path: Path) -> None:
@@ -286,9 +338,10 @@ def test_a_record_replays_to_the_same_tables(daemon: Make, tmp_path: Path) -> No
     assert "[ip:10.1.0.6]" in report(replayed)
     part = rebuild(str(record), upto=3)
     assert part.inputs == 3
+    (tmp_path / "other.000001").write_text("text")
     with pytest.raises(NotARecord, match="not a hornpipe record"):
-        rebuild(str(left.file))
-    with pytest.raises(NotARecord, match="No such file"):
+        rebuild(str(tmp_path / "other"))
+    with pytest.raises(NotARecord, match="no such record"):
         rebuild(f"{tmp_path}/absent")
 
 

@@ -8,6 +8,7 @@ import pytest
 from hornpipe.bgp.family import EVPN, RTC
 from hornpipe.bgp.frame import frame
 from hornpipe.engine.peers import canonical, contains
+from hornpipe.engine.rows import RouteRow
 from hornpipe.engine.settings import ClientRange, Reflector
 from hornpipe.net.ip import Address
 from hornpipe.sim.fleet import Fleet, peer_of, settings_of
@@ -250,3 +251,25 @@ def test_canonical(address: str, text: str) -> None:
 )
 def test_contains(prefix: str, address: str, within: bool) -> None:
     assert contains(prefix, Address.parse(address)) is within
+
+
+def test_rows_of_stale_routes_say_why_and_until_when(fleet: Fleet) -> None:
+    host, reflector = pair(fleet)
+    other = fleet.add(Host(settings_of("10.0.0.2", ("10.0.0.9",)), 2))
+    other.attach(fleet.now, "tap0", RED, "02:00:00:00:00:02")
+    fleet.run(5.0)
+    fleet.kill(reflector)
+    lost = fleet.now
+    fleet.run(10.0)
+    stale = [row for row in reflector_routes(host) if row.stale]
+    assert stale
+    for row in stale:
+        assert row.stale_reason == "closed by the peer"
+        assert row.stale_since is not None
+        assert lost <= row.stale_since < lost + 0.1
+        assert row.stale_until == row.stale_since + 120.0
+    assert {row.stale_since for row in host.running.routes() if not row.stale} == {None}
+
+
+def reflector_routes(host: Host) -> list[RouteRow]:
+    return [row for row in host.running.routes("l2vpn-evpn") if row.peer == "10.0.0.9"]

@@ -30,7 +30,8 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class Context:
     """`now` is the engine's monotonic clock and `wall` turns its times into seconds since 1970; `after_change` pumps
-    the engine and makes the intent durable before it returns (or before what it returns is done)."""
+    the engine and makes the intent durable before it returns (or before what it returns is done). `before_change`
+    raises `Refused` if a change could not be made durable."""
 
     def __init__(
         self,
@@ -40,6 +41,8 @@ class Context:
         now: Callable[[], float],
         wall: Callable[[float], float],
         after_change: Callable[[], Awaitable[None] | None] = lambda: None,
+        before_change: Callable[[], Awaitable[None] | None] = lambda: None,
+        record: Callable[[], Sequence[str]] = tuple,
         registry: CollectorRegistry | None = None,
         logs: Callable[[], Sequence[LogRow]] = tuple,
         config: Mapping[str, object] | None = None,
@@ -55,12 +58,21 @@ class Context:
         self.access = {"api": Access(), "bagpipe": Access()}
         """Who may use each application over TCP."""
         self.closing = False
+        self.record = record
+        """Files of the recorder."""
         self._after_change = after_change
+        self._before_change = before_change
         self._waiters: set[asyncio.Future[None]] = set()
 
     async def changed(self) -> None:
         """A handler changed something: pump now, and come back when the intent is safe."""
         pending = self._after_change()
+        if pending is not None:
+            await pending
+
+    async def may_change(self) -> None:
+        """To be asked before anything is changed: nothing is taken that could not be kept."""
+        pending = self._before_change()
         if pending is not None:
             await pending
 
@@ -91,4 +103,9 @@ class Context:
 
     def timestamp(self, at: float) -> str:
         """RFC 3339 UTC with milliseconds, of an engine time."""
-        return datetime.fromtimestamp(self.wall(at), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return self.rfc3339(self.wall(at))
+
+    @staticmethod
+    def rfc3339(wall: float) -> str:
+        """The same of seconds since 1970."""
+        return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -27,8 +27,11 @@ def _components(kinds: list[Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
     schemas, components = msgspec.json.schema_components(kinds, ref_template=REFERENCE)
     for schema in components.values():
         for name in TIME_COLUMNS & schema.get("properties", {}).keys():
-            if schema["properties"][name].get("type") == "number":
+            found = schema["properties"][name]
+            if found.get("type") == "number":
                 schema["properties"][name] = {"type": "string", "format": "date-time"}
+            elif "anyOf" in found:  # or null
+                found["anyOf"] = [{"type": "string", "format": "date-time"}, {"type": "null"}]
     return dict(zip(kinds, schemas, strict=True)), components
 
 

@@ -27,6 +27,7 @@ TITLES: dict[str, tuple[int, str]] = {
     "internal": (500, "The daemon failed"),
     "busy": (503, "The daemon cannot take this now"),
     "timeout": (504, "Accepted, but not programmed in time"),
+    "full": (507, "There is no room to keep the change"),
 }
 """kind -> status and title; the URN is ``urn:hornpipe:problem:`` and the kind."""
 
@@ -50,7 +51,7 @@ class Problem(Exception):
     def __init__(self, kind: str, detail: str, *, field: str = "", remedy: str = "") -> None:
         super().__init__(detail)
         self.kind, self.detail, self.field, self.remedy = kind, detail, field, remedy
-        self.headers: dict[str, str] = {"Retry-After": "1"} if kind == "busy" else {}
+        self.headers: dict[str, str] = {"Retry-After": "1"} if kind in ("busy", "full") else {}
 
     @property
     def status(self) -> int:

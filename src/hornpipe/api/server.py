@@ -147,6 +147,8 @@ def adapt(operation: Operation, context: Context) -> Callable[[web.Request], Awa
         if not may_change(request.method, request.headers.get("Origin"), request.host):
             raise Problem("forbidden", f"asked by a page of {request.headers['Origin']}", field="Origin")
         call = await decode(operation, request, context)
+        if "full" in operation.problems:
+            await context.may_change()
         answer = operation.handler(call)
         if inspect.isawaitable(answer):
             answer = await answer

@@ -6,13 +6,13 @@ same thing for people.
 
 from __future__ import annotations
 
-from hornpipe.api import events, forwarding, instances, peers, ports, routes, sources, status
+from hornpipe.api import events, forwarding, host, instances, peers, ports, routes, sources, status
 from hornpipe.api.operation import Operation
 from hornpipe.api.wait import WaitQuery
 from hornpipe.engine.rows import EntryRow, EventRow, InstanceRow, PeerRow, PortRow, RouteRow, StatusRow
 from hornpipe.vpn.spec import SourceSpec
 
-CHANGE = ("precondition", "conflict", "unsupported", "busy")
+CHANGE = ("precondition", "conflict", "unsupported", "busy", "full")
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -249,6 +249,50 @@ OPERATIONS: tuple[Operation, ...] = (
         answers=("application/json", events.EVENT_STREAM),
         stream=True,
         cli="hornpipe monitor",
+    ),
+    Operation(
+        method="POST",
+        path="/v1/drain",
+        name="drain",
+        tag="status",
+        summary="Announce everything of this host as about to go",
+        description="RFC 8326: GRACEFUL_SHUTDOWN, and LOCAL_PREF 0 for internal peers. It survives a restart.",
+        handler=host.drain,
+        answer=StatusRow,
+        problems=("busy", "full"),
+        cli="hornpipe drain",
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/drain",
+        name="undrain",
+        tag="status",
+        summary="Announce everything of this host as usual again",
+        handler=host.undrain,
+        answer=StatusRow,
+        problems=("busy", "full"),
+        cli="hornpipe undrain",
+    ),
+    Operation(
+        method="POST",
+        path="/v1/prune",
+        name="prune",
+        tag="status",
+        summary="After a lost intent: clients have repeated what they want, what they did not may go",
+        handler=host.prune,
+        answer=StatusRow,
+        problems=("conflict",),
+        cli="hornpipe prune",
+    ),
+    Operation(
+        method="GET",
+        path="/v1/debug",
+        name="getDebug",
+        tag="status",
+        summary="Configuration without secrets, last warnings, files of the recorder",
+        handler=host.debug,
+        answer=host.Debug,
+        cli="hornpipe debug dump",
     ),
     Operation(
         method="GET",

@@ -17,7 +17,7 @@ from hornpipe import __version__
 from hornpipe.daemon import config as configuration
 from hornpipe.daemon import log, settings, token
 from hornpipe.daemon.configerror import ConfigError
-from hornpipe.daemon.intent import IntentDamaged
+from hornpipe.daemon.intent import IntentUnreadable
 from hornpipe.daemon.runtime import DEFAULT, VARIABLE, RuntimeDir, RuntimeDirError
 from hornpipe.daemon.wire import Daemon
 
@@ -46,9 +46,10 @@ cycles asyncio makes, at everything almost never (a full pass over 100 000 route
     help="Socket, intent file and lock; several daemons on one machine each need their own.",
 )
 @click.option("--check", is_flag=True, help="Read the configuration, say what is wrong with it, and end.")
+@click.option("--flush-on-stop", is_flag=True, help="Take everything of ours out of the kernel at the end.")
 @click.option("--debug", is_flag=True, help="Log everything.")
 @click.version_option(__version__, "-V", "--version", message="hornpiped %(version)s")
-def main(path: str, runtime_dir: str, check: bool, debug: bool) -> None:
+def main(path: str, runtime_dir: str, check: bool, flush_on_stop: bool, debug: bool) -> None:
     """Makes this host a BGP VPN provider edge."""
     try:
         loaded = configuration.load(path)
@@ -63,8 +64,8 @@ def main(path: str, runtime_dir: str, check: bool, debug: bool) -> None:
         stream = log.for_daemon("debug" if debug else log_config.level, log_config.format, os.environ)
         with RuntimeDir(runtime_dir) as runtime:
             gc.set_threshold(*GC_THRESHOLDS)
-            asyncio.run(Daemon(path, loaded, wanted, runtime, stream).run())
-    except (ConfigError, RuntimeDirError, IntentDamaged) as error:
+            asyncio.run(Daemon(path, loaded, wanted, runtime, stream, flush_on_stop).run())
+    except (ConfigError, RuntimeDirError, IntentUnreadable) as error:
         click.echo(f"hornpiped: {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:

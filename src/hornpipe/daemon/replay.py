@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import itertools
 import random
 import sys
 import typing
@@ -12,10 +14,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hornpipe.daemon import recorder
+from hornpipe.daemon import checkpoint, recorder
 from hornpipe.engine.engine import Engine
 from hornpipe.engine.rows import Row
 from hornpipe.vpn.spec import Refused
+
+SAME = {None: "", True: ", tables as they were then", False: ", TABLES DIFFER from what they were then"}
 
 
 class NotARecord(Exception):
@@ -32,23 +36,52 @@ class Replayed(NamedTuple):
     """How the record ends: ``complete``, ``full`` (its size limit) or ``torn`` (the daemon was killed)."""
     seconds: float
     """From the first input to the last."""
+    same: bool | None
+    """Whether the tables are those the daemon had at its end; None: the record does not say."""
 
 
 def rebuild(path: str, upto: int | None = None) -> Replayed:
-    """`upto`: only so many inputs, to look at the tables as they were."""
+    """`path`: a record (``recorder.file``), all of it; or one of its files, from there on. `upto`: only so many inputs,
+    to look at the tables as they were."""
+    files = _files(path)
+    header, documents = _opened(files[0])
+    documents = itertools.chain(documents, *(_opened(file)[1] for file in files[1:]))
+    if header.checkpoint:
+        try:
+            engine = checkpoint.read(header.checkpoint)
+        except checkpoint.Impossible as error:
+            raise NotARecord(f"{files[0]}: {error}") from error
+    else:
+        engine = Engine(header.settings, header.now, random.Random(header.seed).random, header.version)
+    return _play(engine, header, documents, upto)
+
+
+def _files(path: str) -> list[Path]:
+    """In the order they were written, without a gap."""
+    asked = Path(path)
+    base = str(asked.with_suffix("")) if asked.suffix[1:].isdecimal() and asked.exists() else path
+    found = recorder.segments(base)
+    if base != path:
+        found = found[found.index(asked) :]
+    if not found:
+        reason = "is a directory" if asked.is_dir() else "no such record"
+        raise NotARecord(f"{path}: {reason} (set recorder.file in the configuration to make one)")
+    first = int(found[0].suffix[1:])
+    return [file for number, file in enumerate(found, first) if int(file.suffix[1:]) == number]
+
+
+def _opened(file: Path) -> tuple[recorder.Header, Iterator[bytes]]:
     try:
-        data = Path(path).read_bytes()
+        data = file.read_bytes()
     except OSError as error:
-        raise NotARecord(f"{path}: {error.strerror}") from error
+        raise NotARecord(f"{file}: {error.strerror}") from error
     if not data.startswith(recorder.MAGIC):
-        raise NotARecord(f"{path}: not a hornpipe record (set recorder.file in the configuration to make one)")
+        raise NotARecord(f"{file}: not a hornpipe record")
     documents = _documents(data, len(recorder.MAGIC))
     try:
-        header = msgspec.msgpack.decode(next(documents, b""), type=recorder.Header)
+        return msgspec.msgpack.decode(next(documents, b""), type=recorder.Header), documents
     except msgspec.DecodeError as error:
-        raise NotARecord(f"{path}: header: {error}") from error
-    engine = Engine(header.settings, header.now, random.Random(header.seed).random, header.version)
-    return _play(engine, header, documents, upto)
+        raise NotARecord(f"{file}: header: {error}") from error
 
 
 def _documents(data: bytes, at: int) -> Iterator[bytes]:
@@ -63,25 +96,53 @@ def _documents(data: bytes, at: int) -> Iterator[bytes]:
 def _play(engine: Engine, header: recorder.Header, documents: Iterator[bytes], upto: int | None) -> Replayed:
     kinds = {name: _kinds(name) for name in recorder.INPUTS}
     inputs = refused = 0
-    end, last = "torn", header.now
+    began = last = engine.now
+    end, same = "torn", None
     for document in documents:
-        method, arguments = msgspec.msgpack.decode(document)
+        method, arguments = _call(document)
         if method == recorder.FULL:
             end = "full"
+            break
+        if method == recorder.DIGEST:
+            same = arguments[0] == digest(engine)
             break
         if upto is not None and inputs >= upto:
             end = f"stopped at input {upto}"
             break
-        values = [msgspec.convert(value, kind) for value, kind in zip(arguments, kinds[method], strict=False)]
         try:
+            values = [msgspec.convert(value, kind) for value, kind in zip(arguments, kinds[method], strict=False)]
             getattr(engine, method)(*values)
         except Refused:
             refused += 1
+        except (KeyError, msgspec.ValidationError) as error:
+            raise NotARecord(f"input {inputs}, {method}: {error} (recorded by hornpipe {header.version})") from error
         inputs += 1
         last = max([last, *(value for value in values if isinstance(value, float))])
         if method == "stop":
             end = "complete"
-    return Replayed(engine, header, inputs, refused, end, last - header.now)
+    return Replayed(engine, header, inputs, refused, end, last - began, same)
+
+
+def _call(document: bytes) -> tuple[str, list[Any]]:
+    try:
+        return msgspec.msgpack.decode(document, type=tuple[str, list[Any]])
+    except msgspec.DecodeError as error:
+        raise NotARecord(f"damaged document: {error}") from error
+
+
+def digest(engine: Engine) -> str:
+    """Of all the tables that follow from inputs alone: every path of the RIB in its order with its bytes, every peer,
+    and the intent. What the kernel answered is not recorded and takes no part."""
+    seen = hashlib.sha256()
+    for family in sorted(engine.rib.tables):
+        for key, paths in sorted(engine.rib.routes(family), key=lambda route: route[0]):
+            seen.update(key)
+            for path in paths:
+                seen.update(b"%s %d" % (path.source.name.encode(), path.stale))
+                seen.update(path.payload + path.block.next_hop + path.block.raw)
+    seen.update(msgspec.json.encode(engine.peers()))
+    seen.update(msgspec.json.encode(engine.intent()))
+    return seen.hexdigest()
 
 
 def _kinds(method: str) -> list[Any]:
@@ -104,7 +165,7 @@ def report(replayed: Replayed) -> str:
     engine, header = replayed.engine, replayed.header
     lines = [
         f"record: hornpipe {header.version}, {replayed.inputs} inputs in {replayed.seconds:.3f} s, "
-        f"{replayed.refused} refused, end: {replayed.end}"
+        f"{replayed.refused} refused, end: {replayed.end}{SAME[replayed.same]}"
     ]
     tables: Sequence[tuple[str, Iterable[Row]]] = (
         ("status", [engine.status()]),

@@ -23,6 +23,9 @@ Label = Annotated[int, Meta(ge=16, le=1048575, examples=[16])]
 Interface = Annotated[str, Meta(pattern=r"^[^/\s]{1,15}$", examples=["eth1"])]
 
 
+AttributeLimit = Annotated[int, Meta(ge=64, le=65535, examples=[4096])]
+
+
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
@@ -47,6 +50,22 @@ class Bgp(Section, frozen=True, kw_only=True):
     """Seconds the paths of a lost peer are still used, at least what the peer asked for; 0: not at all."""
     graceful_restart_time: Annotated[int, Meta(ge=0, le=4095, examples=[120])] = 120
     """RFC 4724: how long peers should keep our paths while we restart; 0: do not offer it."""
+    long_lived_stale_time: Annotated[int, Meta(ge=0, le=16777215, examples=[86400])] = 0
+    """RFC 9494: how long paths may be the last choice after that, in both directions; 0: do not offer it."""
+
+
+class MaximumPrefix(Section, frozen=True, kw_only=True):
+    """What passes `maximum` ends the session with Cease/1."""
+
+    maximum: Annotated[int, Meta(ge=1, le=100000000, examples=[100000])]
+    warning: Annotated[int, Meta(ge=1, le=100, examples=[75])] = 75
+    """Percent at which there is an event."""
+    restart: Annotated[int, Meta(ge=0, le=86400, examples=[60])] = 60
+    """Seconds until the session may come back; 0: `hornpipe peers reset` brings it back."""
+    warn_only: bool = False
+    """Never end the session."""
+    families: dict[str, Annotated[int, Meta(ge=1, le=100000000, examples=[100000])]] = {}
+    """Families with a `maximum` of their own."""
 
 
 class Peer(Section, frozen=True, kw_only=True):
@@ -77,6 +96,10 @@ class Peer(Section, frozen=True, kw_only=True):
     families: tuple[str, ...] | None = None
     """Default: l2vpn-evpn, vpnv4, vpnv6, l3vpn-ipv4-flowspec, and rtc if bgp.rtc; of an `interface` ipv4-unicast and
     ipv6-unicast, too; with a reflector all it reflects."""
+    maximum_prefix: MaximumPrefix | None = None
+    """Routes a family may have; default: any number."""
+    attribute_limit: AttributeLimit = 65535
+    """Bytes of path attributes a route may have; longer ones are not accepted."""
     description: str = ""
 
 
@@ -89,6 +112,10 @@ class Client(Section, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100000, examples=[100])] = 1000
     """How many sessions at once a prefix may have."""
     password: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
+    maximum_prefix: MaximumPrefix | None = None
+    """Routes a family of each client may have; default: any number."""
+    attribute_limit: AttributeLimit = 65535
+    """Bytes of path attributes a route may have; longer ones are not accepted."""
     description: str = ""
 
 
@@ -162,6 +189,8 @@ class Cni(Section, frozen=True, kw_only=True):
 
 class Dataplane(Section, frozen=True, kw_only=True):
     driver: Literal["linux", "dummy"] = "linux"
+    flush_on_stop: bool = False
+    """Take everything of ours out of the kernel when the daemon ends; false: traffic goes on without it."""
 
 
 class Recorder(Section, frozen=True, kw_only=True):

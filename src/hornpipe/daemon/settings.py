@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from hornpipe.bgp import family as families
 from hornpipe.bgp.nlri.table import FAMILIES
-from hornpipe.bgp.session.config import EXTERNAL, PeerConfig
+from hornpipe.bgp.session.config import EXTERNAL, PeerConfig, PrefixLimit
 from hornpipe.daemon import hostaddress, schema
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.engine.settings import ClientRange, Reflector, Settings
@@ -111,6 +111,9 @@ class _Builder:
             ttl_security=peer.ttl_security,
             multihop=peer.multihop,
             graceful_restart_time=bgp.graceful_restart_time,
+            long_lived_time=bgp.long_lived_stale_time,
+            prefix_limits=self._limits(f"{key}.maximum_prefix", peer.maximum_prefix),
+            attribute_limit=peer.attribute_limit,
             description=peer.description,
         )
 
@@ -150,6 +153,26 @@ class _Builder:
                 raise ConfigError(self.file, f"{key}[{number}]", f"`{name}` cannot be carried", f"one of {known}")
         return tuple(parsed)
 
+    def _limits(self, key: str, given: schema.MaximumPrefix | None) -> tuple[PrefixLimit, ...]:
+        if given is None:
+            return ()
+        names = tuple(given.families)
+        parsed = self._parse_families(f"{key}.families", names)
+        maxima = {
+            0: given.maximum,
+            **{family: given.families[name] for family, name in zip(parsed, names, strict=True)},
+        }
+        return tuple(
+            PrefixLimit(
+                maximum=maximum,
+                family=family,
+                warning=given.warning,
+                restart=float(given.restart),
+                warn_only=given.warn_only,
+            )
+            for family, maximum in maxima.items()
+        )
+
     def _static_clients(self) -> list[PeerConfig]:
         reflector, bgp = self.config.reflector, self.config.bgp
         return [
@@ -164,10 +187,13 @@ class _Builder:
                 password=client.password,
                 role="client",
                 graceful_restart_time=bgp.graceful_restart_time,
+                long_lived_time=bgp.long_lived_stale_time,
+                prefix_limits=self._limits(f"reflector.clients[{number}].maximum_prefix", client.maximum_prefix),
+                attribute_limit=client.attribute_limit,
                 forwarding_preserved=True,
                 description=client.description,
             )
-            for client in (reflector.clients if reflector is not None else ())
+            for number, client in enumerate(reflector.clients if reflector is not None else ())
             if client.address is not None
         ]
 
@@ -184,9 +210,12 @@ class _Builder:
                 families=self._families("reflector.families", None),
                 hold_time=bgp.hold_time,
                 graceful_restart_time=bgp.graceful_restart_time,
+                long_lived_time=bgp.long_lived_stale_time,
+                prefix_limits=self._limits(f"reflector.clients[{number}].maximum_prefix", client.maximum_prefix),
+                attribute_limit=client.attribute_limit,
                 description=client.description,
             )
-            for client in reflector.clients
+            for number, client in enumerate(reflector.clients)
             if client.prefix is not None
         )
         return Reflector(cluster_id=reflector.cluster_id, clients=ranges)

@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry
 from hornpipe import __version__
 from hornpipe.api.context import Context
 from hornpipe.daemon import config as configuration
-from hornpipe.daemon import recorder, schema, settings
+from hornpipe.daemon import recorder, replay, schema, settings, token
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.daemon.containers import Containers
 from hornpipe.daemon.intent import IntentFile, IntentKeeper
@@ -50,11 +50,18 @@ NEEDS_RESTART = ("cni", "dataplane", "recorder")
 
 class Daemon:
     def __init__(
-        self, path: str, loaded: configuration.Loaded, wanted: Settings, runtime: RuntimeDir, log: Log
+        self,
+        path: str,
+        loaded: configuration.Loaded,
+        wanted: Settings,
+        runtime: RuntimeDir,
+        log: Log,
+        flush_on_stop: bool = False,
     ) -> None:
         self._path, self._config, self._settings, self._runtime = path, loaded.config, wanted, runtime
         self._log = log
         self._notify = Notify()
+        self._flush = flush_on_stop or loaded.config.dataplane.flush_on_stop
         for warning in loaded.warnings:
             log.logger.warning("config.warning", text=warning)
 
@@ -79,11 +86,15 @@ class Daemon:
         now = self._loop.time()
         self._engine = self._make_engine(now)
         self._intent_file = IntentFile(self._runtime.path)
-        intent = self._intent_file.load()
+        loaded = self._intent_file.load(time.time())
+        intent = loaded.intent
         if intent is not None:  # the file's own ports are as the file says today, also if that is: gone
             others = {name: spec for name, spec in intent.sources.items() if name != settings.CONFIG_SOURCE}
             intent = msgspec.structs.replace(intent, sources=others)
-        self._engine.restore(intent, now)
+        self._engine.restore(intent, now, loaded.lost)
+        if loaded.left_out:
+            text = "a later hornpipe wrote what this one does not understand: " + "; ".join(loaded.left_out)
+            self._engine.alarm("intent", text, now)
         self._writer = ThreadPoolExecutor(1, "intent")
         self._keeper = IntentKeeper(
             self._intent_file,
@@ -106,6 +117,8 @@ class Daemon:
             now=self._loop.time,
             wall=self._wall,
             after_change=self._after_change,
+            before_change=self._before_change,
+            record=self._record_files,
             registry=registry,
             logs=self._log.warnings,
             config=_without_secrets(self._config),
@@ -169,6 +182,8 @@ class Daemon:
         self._pump.turn()
         self._pump.stop()
         await self._speaker.stop()
+        if self._flush:
+            self._log.logger.info("dataplane.flushed", devices=await self._dataplane.flush())
         await self._dataplane.stop()
         for task in list(self._tasks):
             task.cancel()
@@ -178,7 +193,7 @@ class Daemon:
         except OSError as error:
             self._log.logger.error("intent.failed", path=str(self._intent_file.path), text=str(error))
         if isinstance(self._engine, recorder.RecordingEngine):
-            self._engine.record.close()
+            self._engine.record.finish(replay.digest(self._engine))
         self._notify.close()
         self._log.logger.info("daemon.stopped")
 
@@ -187,10 +202,10 @@ class Daemon:
     def _progressed(self, now: float) -> None:
         self._context.progressed()
         self._events.drain()
-        if self._keeper.behind and not self._tasks:
+        if (self._keeper.behind or self._keeper.error) and not self._tasks:
             self._spawn(self._write_intent())
         if isinstance(self._engine, recorder.RecordingEngine):
-            self._engine.record.flush()
+            self._engine.flush_record()
 
     async def _after_change(self) -> None:
         """For the API: on the wire and on its way to the kernel, then on disk, then the answer."""
@@ -198,18 +213,32 @@ class Daemon:
         try:
             await self._keeper.commit()
         except OSError as error:
-            reason = f"the change is applied but would not survive a crash: {error.strerror or error}"
-            remedy = f"free space in {self._intent_file.path.parent} and ask again"
-            raise Refused("", reason, remedy, kind="busy") from error
+            reason = f"the change is applied but would not survive a crash, which is tried again: {error}"
+            raise Refused("", reason, self._room(), kind="full") from error
+
+    async def _before_change(self) -> None:
+        """For the API: what could not be kept is not begun."""
+        if not await self._keeper.ready():
+            raise Refused("", f"nothing was changed: {self._keeper.error}", self._room(), kind="full")
+
+    def _room(self) -> str:
+        return f"free space in {self._intent_file.path.parent} and ask again"
 
     async def _write_intent(self) -> None:
         await asyncio.sleep(INTENT_DELAY)
-        while self._keeper.behind:
+        while self._keeper.behind or self._keeper.error:
             try:
                 await self._keeper.commit()
             except OSError as error:
                 self._log.logger.error("intent.failed", path=str(self._intent_file.path), text=str(error))
-                await asyncio.sleep(INTENT_RETRY)
+            if await self._keeper.ready():
+                break
+            self._engine.alarm("storage", self._keeper.error, self._loop.time())
+            await asyncio.sleep(INTENT_RETRY)
+        self._engine.alarm("storage", "", self._loop.time())
+
+    def _record_files(self) -> list[str]:
+        return self._engine.record.files() if isinstance(self._engine, recorder.RecordingEngine) else []
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -224,6 +253,7 @@ class Daemon:
         try:
             loaded = configuration.load(self._path)
             wanted = settings.build(loaded.config, self._path)
+            token.read(loaded.config.api, self._path)
             changed = await self._apply(loaded.config, wanted)
         except (ConfigError, Refused) as error:
             self._log.logger.error("config.refused", text=str(error))

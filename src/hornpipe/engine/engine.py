@@ -323,6 +323,11 @@ class Engine:
         return True
 
     @property
+    def now(self) -> float:
+        """The time of the last input."""
+        return self._now
+
+    @property
     def draining(self) -> bool:
         return self.rib.identity.draining
 

@@ -17,7 +17,8 @@ from hornpipe.vpn.check import check_instance
 from hornpipe.vpn.edge import Edge
 from hornpipe.vpn.spec import InstanceSpec, Refused, SourceSpec
 
-VERSION = 1
+VERSION = 2
+"""The format with everything of today; `hornpipe.daemon.intentformat` writes the oldest one that will do."""
 
 
 class Sequence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,10 +75,13 @@ def restore(
             edge.restore_orphan(check_instance(orphan, "orphan"), now)
         except Refused as refused:
             sources.notify("source.refused", orphan.name, str(refused))
-    for name, spec in configured.items():
-        sources.restore(name, spec, (), now)
-    for name, spec in intent.sources.items():
-        if name not in configured:
-            sources.restore(name, spec, intent.implicit.get(name, ()), now)
+    held = {name: (spec, intent.implicit.get(name, ())) for name, spec in intent.sources.items()}
+    held.update({name: (spec, ()) for name, spec in configured.items()})
+    # The configuration's first, for what is there both ways is its own. A second time what named an instance of a
+    # source that came later.
+    order = [*configured, *[name for name in held if name not in configured]]
+    partly = [name for name in order if not sources.restore(name, *held[name], now, again=True)]
+    for name in partly:
+        sources.restore(name, *held[name], now)
     edge.settle_identifiers(now)
     edge.around.restoring = False

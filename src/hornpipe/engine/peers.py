@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from math import inf
 
 from hornpipe.bgp.error import SessionReset
-from hornpipe.bgp.family import EVPN, IPV4_UNICAST
+from hornpipe.bgp.family import EVPN
 from hornpipe.bgp.notification import (
     ADMINISTRATIVE_RESET,
     ADMINISTRATIVE_SHUTDOWN,
@@ -27,9 +27,9 @@ from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.bgp.session.event import CloseConnection, Established, RefreshReceived, SessionDown, UpdateReceived
 from hornpipe.bgp.session.fsm import Session
 from hornpipe.bgp.session.negotiation import Negotiated
-from hornpipe.bgp.update import parse
 from hornpipe.engine.deadlines import Deadlines
 from hornpipe.engine.neighbour import Neighbour, make, packed_address, session_of
+from hornpipe.engine.reader import Reader
 from hornpipe.engine.retention import retention, without_forwarding
 from hornpipe.engine.settings import ClientRange, Settings
 from hornpipe.net.ip import Address
@@ -98,7 +98,8 @@ class Peers:
         return neighbour
 
     def _start(self, neighbour: Neighbour, now: float) -> None:
-        neighbour.session.on_update = self._updater(neighbour, now)
+        neighbour.now = now
+        neighbour.session.on_update = Reader(neighbour, self.rib, self.notify, self._ended).update
         neighbour.session.start(now)
         self._settle(neighbour, now)
 
@@ -367,23 +368,12 @@ class Peers:
 
     # ---- what sessions say
 
-    def _updater(self, neighbour: Neighbour, now: float) -> Callable[[bytes], None]:
-        """The hot path: one call a received UPDATE, between the session's framing and the RIB."""
-        rib, source, limited = self.rib, neighbour.source, bool(neighbour.limits)
-        neighbour.now = now
-
-        def update(body: bytes) -> None:
-            parsed = parse(body)
-            rib.update(source, parsed, neighbour.now)
-            if limited and (parsed.reach_family or parsed.v4_nlri):
-                neighbour.limits.check(rib, source, parsed.reach_family or IPV4_UNICAST, self.notify)
-            if parsed.end_of_rib:
-                neighbour.end_of_rib.add(parsed.end_of_rib)
-                if parsed.end_of_rib == EVPN:
-                    self.heard_by = min(self.heard_by, neighbour.now + DIGESTION)
-                self.on_end_of_rib(neighbour, parsed.end_of_rib)
-
-        return update
+    def _ended(self, neighbour: Neighbour, family: int) -> None:
+        """An End-of-RIB came."""
+        neighbour.end_of_rib.add(family)
+        if family == EVPN:
+            self.heard_by = min(self.heard_by, neighbour.now + DIGESTION)
+        self.on_end_of_rib(neighbour, family)
 
     def _settle(self, neighbour: Neighbour, now: float) -> None:
         """After every call into a session: its events, its bytes, its wish to connect."""

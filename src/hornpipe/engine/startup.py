@@ -4,6 +4,11 @@ Sessions start once the kernel is scanned and the intent restored. A reflector d
 client that hears it drops what the reflector has not sent again, and the other clients may not be back yet (RFC 4724
 section 4.1 has the restarting speaker wait for End-of-RIB of all). It knows its static clients; dynamic ones get
 `PATIENCE`.
+
+If the intent was lost (a damaged file), what the kernel holds of ours is all that is left of what clients asked for. So
+nothing is pruned and no End-of-RIB sent, which would have the peers drop our routes, before clients have had
+`LOST_PATIENCE` to ask again, or an operator says that they have (`hornpipe prune`). One client that speaks does not
+shorten it: nobody knows how many there were. Peers keep our routes for their own restart time meanwhile.
 """
 
 from __future__ import annotations
@@ -20,6 +25,8 @@ from hornpipe.vpn.edge import Edge
 
 PATIENCE = 15.0
 """Three times the usual connect retry time of our own sessions and of the old agents (5 s)."""
+LOST_PATIENCE = 600.0
+"""Neutron's agents, the CNI and the Kubernetes controller all repeat what they want within five minutes."""
 
 
 class Startup:
@@ -36,13 +43,33 @@ class Startup:
         self.notify = notify
         self.restored = False
         """State of a former process was restored, so this is a restart (RFC 4724)."""
-        self.deadline = inf
+        self.lost_until = -inf
+        """Until when clients may repeat what a lost intent held."""
+        self._wake = inf
         self._sync_until = inf
         self._patient_until = -inf
         self._restarting = 0
         """Peers known to have restarted themselves."""
         self._settled = False
         """What the peers sent before their End-of-RIB has been carried through."""
+
+    @property
+    def deadline(self) -> float:
+        return self._wake if self._settled or self.lost_until < 0 else min(self._wake, self.lost_until)
+
+    def lost(self, now: float) -> None:
+        """The intent of the former process is not known."""
+        self.restored = True
+        self.lost_until = now + LOST_PATIENCE
+        self.gates.reasons[PRUNE] = "clients to repeat what a lost intent file held, or for `hornpipe prune`"
+
+    def trust(self, now: float) -> bool:
+        """An operator says that what clients want is known now; False if nothing waits for that."""
+        if self._settled or self.lost_until <= now:
+            return False
+        self.lost_until = now
+        self._check(now)
+        return True
 
     def opened(self, gate: str, now: float) -> None:
         self._open(gate, now)
@@ -55,12 +82,12 @@ class Startup:
 
     def _begin(self, now: float) -> None:
         settings = self.peers.settings
-        self._sync_until = self.deadline = now + settings.sync_time
-        if settings.reflector is not None:
-            self.rib.hold_end_of_rib(self._sync_until)
-            if settings.reflector.clients:
+        self._sync_until = self._wake = now + settings.sync_time
+        if settings.reflector is not None or self.lost_until > now:
+            self.rib.hold_end_of_rib(max(self._sync_until, self.lost_until))
+            if settings.reflector is not None and settings.reflector.clients:
                 self._patient_until = now + PATIENCE
-                self.deadline = min(self.deadline, self._patient_until)
+                self._wake = min(self._wake, self._patient_until)
         self.peers.start(now, self.restored)
         self._check(now)
 
@@ -71,8 +98,8 @@ class Startup:
             self._check(now)
 
     def tick(self, now: float) -> None:
-        if now >= self.deadline:
-            self.deadline = self._sync_until if now < self._sync_until else inf
+        if now >= self._wake:
+            self._wake = self._sync_until if now < self._sync_until else inf
             self._check(now)
 
     def _check(self, now: float) -> None:
@@ -84,12 +111,16 @@ class Startup:
         self.gates.reasons[PEERS_SYNCED] = f"End-of-RIB of {', '.join(waiting) or 'clients that may still come'}"
         if now < self._sync_until and now >= self._patient_until and all(n.restarting for n in awaited):
             # RFC 4724 section 4.1: who restarted itself waits for our End-of-RIB, so ours does not wait for its.
-            self.rib.release_end_of_rib()
+            self._release(now)
         if now < self._sync_until and (waiting or now < self._patient_until):
             return
-        self.deadline = inf
-        self.rib.release_end_of_rib()
+        self._wake = inf
+        self._release(now)
         self._open(PEERS_SYNCED, now)
+
+    def _release(self, now: float) -> None:
+        if self.lost_until <= now:
+            self.rib.release_end_of_rib()
 
     def turned(self, now: float, more: bool) -> None:
         """At the end of a turn: after PEERS_SYNCED, once all that was received is carried through, prune the kernel."""
@@ -98,9 +129,10 @@ class Startup:
             if restarting != self._restarting:
                 self._restarting = restarting
                 self._check(now)
-        if self._settled or more or not self.gates.is_open(PEERS_SYNCED):
+        if self._settled or more or now < self.lost_until or not self.gates.is_open(PEERS_SYNCED):
             return
         self._settled = True
+        self._release(now)
         self.edge.settle(now)
         self._open(PRUNE, now)
         self.forwarding.prune()

@@ -131,6 +131,11 @@ class Rib(LocRib):
         source, family, identity = intake.source, intake.table.family, self.identity
         return lambda next_hop, raw: admit(source, family, next_hop, raw, identity)
 
+    @property
+    def busy(self) -> bool:
+        """`work` has something to do."""
+        return bool(self._busy)
+
     def work(self, budget: int) -> int:
         """Carries on with what a lost session left to do, about `budget` routes; returns how many it were."""
         done = 0

@@ -1,0 +1,16 @@
+"""Takes what is marked ours out of this host's kernel without a daemon: ``hornpipe flush``."""
+
+from __future__ import annotations
+
+from hornpipe.dataplane.driver import Driver
+from hornpipe.dataplane.dummy import ForwardingSink
+from hornpipe.forwarding.state import Forwarding
+
+
+async def flush(driver: Driver) -> int:
+    """Returns the number of devices. OSError says why it cannot be done."""
+    await driver.start(ForwardingSink(Forwarding()))  # what it hears of its own deletions concerns nobody
+    try:
+        return await driver.flush()
+    finally:
+        await driver.stop()
