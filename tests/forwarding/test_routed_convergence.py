@@ -235,16 +235,20 @@ class RoutedConvergence(RuleBasedStateMachine):
         if not hasattr(self, "kernel"):
             return
         self.revive()
-        for entry in (GRE, UDP):  # a route stays on its old way until the device of its new one is there
+        for entry in (GRE, UDP):  # what is written stays on its old device until its new one is there
             self.wish(entry)
+        for where in WHERE:
+            self.define(where)
         self.settle()
         if not self.forwarding.pruned:
             self.forwarding.prune()
             self.settle()
+        for place in self.kernel.routing.foreign:  # somebody else's, and not in our way
+            del self.kernel.routing.routes[place]
         self.compare()
 
     def compare(self) -> None:
-        """With a kernel on which nothing ever happened; routes of others in the place of ours are no more."""
+        """With a kernel on which nothing ever happened."""
         fresh = host()
         forwarding = Forwarding()
         connect(forwarding, fresh)

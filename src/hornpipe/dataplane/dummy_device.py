@@ -23,6 +23,7 @@ from hornpipe.forwarding.entry import (
     Vrf,
     Vxlan,
     addresses_of,
+    alone,
 )
 from hornpipe.forwarding.inside import Inside, InsideLink
 from hornpipe.forwarding.link import Link
@@ -230,15 +231,20 @@ class DummyDevices:
             host.routing.mpls_input.discard(link.index)
         elif isinstance(entry, Port):
             if link.alias.startswith(PORT_ALIAS):
-                for address in addresses_of(entry).get(entry.name, ()):
-                    host.delete_address(entry.name, address)
-                host.set_master(entry.name, None)
-                host.store(msgspec.structs.replace(host.links[entry.name], alias=""))
-                self.neighbours.pop(entry.name, None)
+                self.release(entry.name)
         elif link.alias.startswith(ALIAS):
             host.delete_link(entry.name)
             if isinstance(entry, NetnsPort):
                 self.interiors.get(entry.netns, {}).pop(entry.inside, None)
+
+    def release(self, name: str) -> None:
+        """Somebody else's interface is that again."""
+        self._host.set_master(name, None)
+        index = self._host.links[name].index
+        for address in [one for one in self._host.addresses.get(index, ()) if one == alone(one[0])]:
+            self._host.delete_address(name, address)
+        self.neighbours.pop(name, None)
+        self._change(self._host.links[name], alias="")
 
     def _remove_gateway(self, entry: Gateway) -> None:
         if entry.device in self._host.links:

@@ -252,7 +252,7 @@ class DummyKernel:
         for link in batch.strays:
             if link.name in self.links:
                 self.writes.append(("remove", "stray"))
-                self.delete_link(link.name) if link.alias.startswith(ALIAS) else self.set_master(link.name, None)
+                self.delete_link(link.name) if link.alias.startswith(ALIAS) else self.devices.release(link.name)
         results.learnt = self._learnt(batch.learn)
         results.links = list(self.links.values())
         results.mpls_input = [(link.index, link.index in self.routing.mpls_input) for link in results.links]

@@ -66,7 +66,9 @@ class Batch:
         """Groups come before their members. No route uses them any longer. Gone already is success."""
         self.removals: list[Entry] = []
         self.strays: list[Link] = []
-        """Links marked ours that nobody wants: found at start, removed when the gates are open."""
+        """Links marked ours that nobody wants: found at start, removed when the gates are open. A port that somebody
+        else made only loses its master, the addresses that stand alone (/32, /128), the permanent neighbours on it and,
+        last, our mark."""
         self.learn: list[str] = []
         """Bridges whose learnt MACs are to be read, after all else."""
 

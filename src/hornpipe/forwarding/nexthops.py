@@ -82,12 +82,14 @@ class Nexthops:
         self._found: dict[Nexthop, int] = {}
         """Found at start and not taken over: content -> number."""
         self._taken: set[int] = set()
-        """Numbers found at start, or seen at somebody else's."""
-        self._strays: list[int] = []
-        """To be deleted: nobody's."""
+        """Numbers found at start, or seen at somebody else's. Never used anew: routes found at start tell by the number
+        whether they are as they should be."""
+        self._pruning = False
+        self._undeletable: list[int] = []
+        """Until the retry, when they are `_undeleted` again."""
         self._undeleted: list[int] = []
-        self._twice: list[int] = []
-        """Found at start with the content of another one."""
+        self._unclaimed: list[int] = []
+        """Found at start and of no use: with the content of another one, changed since, or without a member by now."""
         self._next = FIRST
 
     def __len__(self) -> int:
@@ -150,27 +152,22 @@ class Nexthops:
         """Whether a route can use it after this batch's nexthops; puts it into the batch if that is what it takes."""
         if state.written is not None:
             return True
-        if state in self._failed and state not in self.dirty:
-            return False  # rests until the retry
-        for single, _ in state.members:
-            if single.written is None:
-                self._put(single, batch)
-        self._put(state, batch)
+        for part in (*(single for single, _ in state.members), state):
+            if part.written is None and part not in self._failed:  # what failed rests until the retry
+                self._put(part, batch)
         return state.written is not None
 
     def take(self, batch: Batch) -> None:
         """What is dirty; the routes of what comes back are then in `back`."""
         dirty, self.dirty = self.dirty, {}
-        groups: dict[NexthopState, None] = {}
         for state in dirty:
-            if state.members:
-                groups[state] = None
-            elif state.users:
+            if state.users and not state.members:
                 self._put(state, batch)
-                groups.update(dict.fromkeys(state.groups))
-        for group in groups:
-            if group.users:
-                self._put(group, batch)
+        dirty.update(self.dirty)
+        self.dirty.clear()
+        for state in dirty:
+            if state.users and state.members:
+                self._put(state, batch)
 
     def _put(self, state: NexthopState, batch: Batch) -> None:
         content = self._content(state)
@@ -185,6 +182,8 @@ class Nexthops:
             batch.nexthops[state.number] = content
         else:
             self._number(state, number)
+        if state.written is None:
+            self.dirty.update(state.groups)
         state.written, state.reason = content, ""
         if state.lost:
             state.lost = False
@@ -224,7 +223,7 @@ class Nexthops:
         for number, content in found.items():
             if content is not None:
                 if content in self._found:
-                    self._twice.append(number)
+                    self._unclaimed.append(number)
                 else:
                     self._found[content] = number
         for device in self._on_device:
@@ -257,33 +256,47 @@ class Nexthops:
             for content, number in self._found.items()
             if isinstance(content, One) and not can_carry(self._links.by_index.get(content.oif))
         }
-        self._found = {
-            content: number
-            for content, number in self._found.items()
-            if number not in gone
-            and not (isinstance(content, Group) and any(member in gone for member, _ in content.members))
-        }
+        for content, number in list(self._found.items()):
+            if number in gone or (isinstance(content, Group) and any(member in gone for member, _ in content.members)):
+                del self._found[content]
+                self._unclaimed.append(number)
 
     def _lose(self, state: NexthopState) -> None:
         """The kernel has it no longer; its groups go on with what is left."""
         self.dirty[state] = None
         state.lost = state.lost or state.users > 0
-        if state.written is None:
-            return
-        state.written = None
-        for group in state.groups:
-            self.dirty[group] = None
-            if isinstance(group.written, Group):
-                left = tuple(member for member in group.written.members if member[0] != state.number)
-                group.written = Group(left) if left else None
-                group.lost = group.lost or not left
+        if state.written is not None:
+            state.written = None
+            for group in state.groups:
+                self._lose_member(group, state)
+        self._disown(state)
+
+    def _lose_member(self, group: NexthopState, single: NexthopState) -> None:
+        self.dirty[group] = None
+        if isinstance(group.written, Group):
+            left = tuple(member for member in group.written.members if member[0] != single.number)
+            group.written = Group(left) if left else None
+            if not left:
+                group.lost = True
+                self._disown(group)
+
+    def _disown(self, state: NexthopState) -> None:
+        """Routes found at start with its number may have gone with it, so what takes its place has another one."""
+        if state.number in self._taken:
+            del self.by_number[state.number]
+            self._unclaimed.append(state.number)
+            state.number = -1
 
     def event(self, number: int, content: Nexthop | None) -> None:
         """Somebody changed or deleted a nexthop in our range."""
         state = self.by_number.get(number)
         if state is None:
-            self._found = {found: at for found, at in self._found.items() if at != number}
-            (self._taken.discard if content is None else self._taken.add)(number)
+            found = next((found for found, at in self._found.items() if at == number), None)
+            if found is not None:
+                del self._found[found]
+                if content is not None:
+                    self._unclaimed.append(number)
+            self._taken.add(number)
         elif content is None:
             self._lose(state)
         elif content != state.written:
@@ -311,7 +324,7 @@ class Nexthops:
                     self._failed[state] = None
                 state.reason = reason
             elif number not in batch.nexthops:
-                self._undeleted.append(number)
+                self._undeletable.append(number)
         return bool(results.nexthops)
 
     def retry(self, doubtful: Iterable[NexthopState] = ()) -> None:
@@ -322,22 +335,25 @@ class Nexthops:
                 self._failed[state] = None
         self.dirty.update(self._failed)
         self._failed.clear()
-        self._strays += self._undeleted
-        self._undeleted.clear()
+        self._undeleted += self._undeletable
+        self._undeletable.clear()
 
     # ---- what nobody needs
 
     def prune(self) -> None:
-        """What was found at start and not taken over goes."""
-        groups = [number for content, number in self._found.items() if isinstance(content, Group)]
-        singles = [number for content, number in self._found.items() if isinstance(content, One)]
-        self._strays += self._twice + groups + singles
-        self._twice.clear()
-        self._found.clear()
+        """What was found at start and is not taken over goes, once routes had the opportunity to."""
+        self._pruning = True
 
     @property
     def has_work(self) -> bool:
-        return bool(self.dirty or self.back or self.idle or self._strays)
+        return bool(self.dirty or self.back or self.idle or self._unused())
+
+    def _unused(self) -> list[int]:
+        if not self._pruning:
+            return self._undeleted
+        groups = [number for content, number in self._found.items() if isinstance(content, Group)]
+        singles = [number for content, number in self._found.items() if isinstance(content, One)]
+        return self._undeleted + self._unclaimed + groups + singles
 
     def take_deletes(self, batch: Batch) -> None:
         """Only when no route on its way, or to be deleted, uses them: the kernel deletes routes with their nexthop."""
@@ -355,8 +371,11 @@ class Nexthops:
             if not single.users:
                 self._drop(single, batch)
                 self._drop_single(single)
-        batch.nexthop_deletes += self._strays
-        self._strays = []
+        batch.nexthop_deletes += self._unused()
+        self._undeleted.clear()
+        if self._pruning:
+            self._unclaimed.clear()
+            self._found.clear()
 
     def _drop(self, state: NexthopState, batch: Batch) -> None:
         for name in state.names:

@@ -55,9 +55,8 @@ class RareEntries:
         if old is not None:
             self._forget_users(old)
         self.wanted[key] = entry
-        self.removals.pop(key, None)
-        self._failed_removals.pop(key, None)
-        self._retire_former(old, entry)
+        given_up = self.removals.pop(key, None) or self._failed_removals.pop(key, None)
+        self._retire_former(old or given_up, entry)
         for name in links_of(entry):
             self._users.setdefault(name, {})[key] = None
         if is_deep(entry):

@@ -206,7 +206,6 @@ class Forwarding:
 
         On somebody else's interface those that stand alone (/32, /128) are a routed port's gateways.
         """
-        strays = {link.name for link in self._strays}
         keep: dict[str, frozenset[InterfaceAddress]] = {}
         for entry in self.rare.wanted.values():
             for name, addresses in addresses_of(entry).items():
@@ -217,7 +216,7 @@ class Forwarding:
                 continue
             foreign = link.alias.startswith(PORT_ALIAS)
             ours = link.alias.startswith(ALIAS) and ("bridge", link.name) in self.rare.wanted
-            if ours or link.name in keep or (foreign and link.name in strays):
+            if ours or link.name in keep:
                 found = {one for one in held if one[0][:2] != b"\xfe\x80" and (not foreign or one == alone(one[0]))}
                 instance = link.alias.partition(":")[2]
                 self.rare.retire(link.name, instance, frozenset(found) - keep.get(link.name, frozenset()))

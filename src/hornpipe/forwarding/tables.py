@@ -79,8 +79,9 @@ class Tables:
         return self._on_device.get((kind, device), ())
 
     def _peers(self, state: TableState) -> list[TableState]:
-        """Those that are about the same thing of the kernel, `state` among them unless it is dropped."""
-        return [peer for peer in self.on(state.kind, state.device) if peer.index == state.index]
+        """Those that are about the same routing table, `state` among them unless it is dropped."""
+        device = "" if state.index == MAIN_TABLE else self.links.name_of(self.links.vrfs.get(state.index, 0))
+        return [peer for peer in self.on("route", device) if peer.index == state.index]
 
     def start(self, scan: Scan) -> None:
         """The links are mirrored and this is what was found on them."""
@@ -153,6 +154,9 @@ class Tables:
     def device_gone(self, name: str) -> None:
         for kind in KINDS:
             self.scanned.pop((kind, name), None)
+        labels = self.scanned.get(("mpls", ""), {})
+        for key in [key for key, found in labels.items() if found and found[0] == name]:
+            del labels[key]
         self.device_changed(name)
 
     def refresh(self, state: TableState) -> None:
