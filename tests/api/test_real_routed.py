@@ -124,6 +124,26 @@ async def test_the_bridge_of_an_evpn_is_a_port(client: TestClient) -> None:
     assert host["prefix"] == "10.1.0.5/32"
 
 
+async def test_traffic_is_drawn_for_prefixes_that_come_later(client: TestClient) -> None:
+    """The flow specification of a readvertised prefix redirects into a VRF whose default route leads here."""
+    attract = {"redirect_rts": ["64512:94"], "classifier": {"destination_port": "80"}}
+    again = {"from_rts": ["64512:91"], "to_rts": ["64512:93"]}
+    blue = {**BLUE, "readvertise": again, "attract_traffic": attract}
+    assert (await put(client, "/v1/ports/tap1", {**TAP1, "instance": blue}))[0] == 200
+    assert await rows(client, "/v1/routes?ip=0.0.0.0/0") == []
+    green = {"name": "green", "type": "ipvpn", "export_rts": ["64512:91"]}
+    station = {"instance": green, "interface": "tap2", "mac": "02:00:00:00:00:08", "addresses": ["10.7.0.1"]}
+    assert (await put(client, "/v1/ports/tap2", station))[0] == 200
+    (flow,) = await rows(client, "/v1/routes?family=l3vpn-ipv4-flowspec")
+    assert "10.7.0.1/32" in flow["nlri"]
+    assert (flow["route_targets"], flow["communities"]) == (["64512:94"], ["redirect:64512:93"])
+    (default,) = await rows(client, "/v1/routes?ip=0.0.0.0/0")
+    assert default["route_targets"] == ["64512:93"]
+    assert (await client.delete("/v1/ports/tap2")).status == 200
+    assert await rows(client, "/v1/routes?ip=0.0.0.0/0") == []
+    assert await rows(client, "/v1/routes?family=l3vpn-ipv4-flowspec") == []
+
+
 async def test_the_pages_show_it(client: TestClient) -> None:
     await put(client, "/v1/ports/tap1", TAP1)
     for path in ("/", "/v1/instances", "/v1/routes", "/v1/forwarding"):

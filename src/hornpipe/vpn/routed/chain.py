@@ -79,6 +79,7 @@ class Chain:
             for port in self.router.ports.ports.values():
                 for prefix in changed:
                     self._say(port, prefix)
+                self._draw(port)
             self._sync_flows()
 
     def _passed(self, family: int, key: bytes) -> frozenset[bytes] | None:
@@ -110,6 +111,11 @@ class Chain:
         """A port came, changed or is about to go."""
         for prefix in self.prefixes:
             self._say(port, prefix, again=again)
+        self._draw(port, again=again)
+        self._sync_flows()
+
+    def _draw(self, port: RouterPort, *, again: bool = False) -> None:
+        """The default routes of those IP versions that something is attracted of."""
         attract = self.attract
         announcements = []
         if attract is not None and self._speaks(port):
@@ -118,7 +124,6 @@ class Chain:
                 self._announcement(port, bytes(size), (self._target(attract),)) for size in sorted(versions)
             ]
         self.router.origin.say(_contributor("attract", port), announcements, again=again)
-        self._sync_flows()
 
     def forget(self, port: RouterPort) -> None:
         for prefix in self.prefixes:
