@@ -178,7 +178,8 @@ def test_two_hundred_flaps(fabric: Fabric) -> None:
     one.pings(two.v4)
     host = fabric.hosts[0]
     host.shell(STORM.format(count=200, link="up1"))
-    host.shell("ip nexthop flush; ip route flush proto 198; ip -6 route flush proto 198")
+    # It complains of what we or the kernel were quicker to delete.
+    host.shell("ip nexthop flush; ip route flush proto 198; ip -6 route flush proto 198", check=False)
     began = time.monotonic()
     until("both ways are back", lambda: fabric.converged() and devices(host, loopback(101)) == ["up1"], limit=10)
     print(f"all ways back after {time.monotonic() - began:.2f} s")
