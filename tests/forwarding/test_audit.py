@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hornpipe.dataplane.dummy_kernel import DummyKernel
-from hornpipe.forwarding.audit import CANARIES, ROUND_SECONDS, Audit
-from hornpipe.forwarding.table import flood_key
-from tests.forwarding.world import VTEP2, VTEP3, World, mac
+from hornpipe.forwarding.audit import CANARIES, ROUND_SECONDS, Audit, Probe
+from hornpipe.forwarding.table import Hop, flood_key
+from tests.forwarding.world import VTEP2, VTEP3, RoutedWorld, World, by_gre, mac, prefix
 
 
-def found(kernel: DummyKernel, probes: list) -> list[tuple[bytes, int] | None]:  # type: ignore[type-arg]
-    entries = [kernel.fdb.get((probe.index, probe.key)) for probe in probes]
-    return [entry[:2] if entry is not None else None for entry in entries]
+def found(kernel: DummyKernel, probes: list[Probe]) -> list[Any]:
+    return [kernel.probe(probe) for probe in probes]
 
 
 @pytest.fixture
@@ -98,3 +99,65 @@ def test_a_table_that_is_gone_is_asked_no_more(world: World) -> None:
     world.forwarding.drop_table(world.fdb)
     world.run()
     assert audit.step() == []
+
+
+# ---- routes
+
+
+@pytest.fixture
+def routed() -> RoutedWorld:
+    world = RoutedWorld().instance()
+    for number in range(200):
+        world.route(prefix(number), by_gre(VTEP2 if number < 100 else VTEP3, 100))
+    world.run()
+    return world
+
+
+def test_routes_that_went_without_a_word_are_found(routed: RoutedWorld) -> None:
+    audit = Audit(routed.forwarding)
+    before = routed.kernel.snapshot()
+    routed.kernel.routing.flush_routes(10001, tell=False)
+    routed.kernel.routing.defaults.add(10001)
+    assert second(routed, audit) == 1
+    assert routed.kernel.snapshot() == before
+    assert second(routed, audit) == 0
+
+
+def test_routes_of_one_nexthop_are_found_once_its_canary_is_known(routed: RoutedWorld) -> None:
+    audit = Audit(routed.forwarding)
+    for _ in range(ROUND_SECONDS + 5):
+        assert second(routed, audit) == 0
+    for number in range(100, 200):
+        del routed.kernel.routing.routes[(10001, prefix(number))]
+    assert second(routed, audit) == 1
+    assert len(routed.kernel.routing.routes) == 200
+
+
+def test_nexthops_that_went_without_a_word_are_found_and_their_routes_with_them(routed: RoutedWorld) -> None:
+    audit = Audit(routed.forwarding)
+    before = routed.kernel.snapshot()
+    routed.kernel.routing.flush_nexthops(tell=False)
+    assert routed.kernel.routing.routes == {}
+    assert second(routed, audit) >= 2
+    assert routed.kernel.snapshot() == before
+
+
+def test_a_changed_nexthop_is_put_right(routed: RoutedWorld) -> None:
+    audit = Audit(routed.forwarding)
+    before = routed.kernel.snapshot()
+    number, content = next(iter(routed.kernel.routing.nexthops.items()))
+    routed.kernel.routing.nexthops[number] = content._replace(labels=(7,))  # type: ignore[union-attr]
+    assert second(routed, audit) == 1
+    assert routed.kernel.snapshot() == before
+
+
+def test_intact_routes_are_written_again_and_nexthops_only_read(routed: RoutedWorld) -> None:
+    routed.route(prefix(201), (Hop(""),))
+    routed.run()
+    audit = Audit(routed.forwarding)
+    before = len(routed.kernel.writes)
+    for _ in range(ROUND_SECONDS + 5):
+        assert second(routed, audit) == 0
+    writes = routed.kernel.writes[before:]
+    assert set(writes) == {("add", "route")}
+    assert len(writes) >= 201

@@ -61,8 +61,7 @@ class DummyDriver:
         done(self.kernel.apply(batch))
 
     async def probe(self, probes: list[Probe]) -> list[Any]:
-        found = [self.kernel.fdb.get((probe.index, probe.key)) for probe in probes]
-        return [entry[:2] if entry is not None else None for entry in found]
+        return [self.kernel.probe(probe) for probe in probes]
 
     def mute(self, indexes: frozenset[int]) -> None:
         self.muted = indexes

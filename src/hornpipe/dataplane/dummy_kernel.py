@@ -14,6 +14,7 @@ import msgspec
 from hornpipe.dataplane.driver import EventSink
 from hornpipe.dataplane.dummy_device import DummyDevices
 from hornpipe.dataplane.dummy_routing import DummyRouting
+from hornpipe.forwarding.audit import Probe
 from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan
 from hornpipe.forwarding.entry import ALIAS, Bridge, Entry, Gateway, InterfaceAddress, NetnsPort, Port, Tunnel, Vrf
 from hornpipe.forwarding.inside import Inside
@@ -340,6 +341,14 @@ class DummyKernel:
             for (bridge, mac), (port, ours) in self.bridge_fdb.items()
             if bridge in indexes and not ours and (bridge, mac) not in self.permanent
         ]
+
+    def probe(self, probe: Probe) -> Any:
+        if probe.kind == "route":
+            return self.routing.probe_route(probe.index, probe.key)
+        if probe.kind == "nexthop":
+            return self.routing.nexthops.get(probe.index)
+        entry = self.fdb.get((probe.index, probe.key))
+        return entry[:2] if entry is not None else None
 
     def scan(self) -> Scan:
         scan = Scan()

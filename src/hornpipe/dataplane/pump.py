@@ -21,12 +21,15 @@ from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.nexthop import Nexthop
 from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.state import Forwarding
+from hornpipe.forwarding.table import BulkKind
 
 DEPTH = 2
 BUDGET = 4096
 """Bulk entries a batch: about 5 ms of packing and 12 ms of kernel work."""
 MUTE_DELETES = 1024
 """From so many deletes in a batch on, their events are not listened to and the rest of the table is written again."""
+_MUTED: frozenset[BulkKind] = frozenset(("fdb", "flood", "neigh", "local"))
+"""Of routes and labels the kernel says whose deletes they were."""
 AUDIT_SECONDS = 1.0
 
 
@@ -136,7 +139,7 @@ class Dataplane:
     def _submit(self, batch: Batch) -> None:
         deletes = batch.deletes
         if deletes >= MUTE_DELETES:
-            self._muted |= {chunk.index for chunk in batch.chunks if chunk.deletes}
+            self._muted |= {chunk.index for chunk in batch.chunks if chunk.deletes and chunk.kind in _MUTED}
             self.driver.mute(self._muted)
         self._in_flight += 1
         self.batches += 1
@@ -153,7 +156,7 @@ class Dataplane:
         muted, self._muted = self._muted, frozenset()
         self.driver.mute(self._muted)
         for state in self.forwarding.tables():
-            if state.ready is not None and state.ready[0] in muted:
+            if state.ready is not None and state.kind in _MUTED and state.index in muted:
                 state.touch_all()
 
     def _done(self, batch: Batch, results: Results) -> None:
@@ -182,7 +185,7 @@ class Dataplane:
         self._timer = asyncio.get_running_loop().call_later(AUDIT_SECONDS, self._every_second)
         now = self._clock()
         self.forwarding.tick(now)
-        if self._task is None and self.idle:
+        if self._task is None and not self._in_flight and not self.forwarding.more:  # what is left cannot be done now
             self._run(self._look())
         self.pump(now)
 

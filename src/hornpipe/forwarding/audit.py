@@ -1,20 +1,22 @@
 """Finds damage that the kernel does not report.
 
-A flush with NLM_F_BULK removes a VXLAN device's FDB entries without an event for any of them. Two measures, both cheap
-however large the tables are:
+A flush with NLM_F_BULK removes a VXLAN device's FDB entries without an event for any of them; a device that goes down
+takes IPv4 routes along silently. Two measures, both cheap however large the tables are:
 
-- canaries: of each FDB table one key per distinct value (VTEP), up to a limit, is asked for every second. A canary that
-  is missing or different makes its whole table dirty. Bulk flushes select by VTEP, VNI or state, so a canary sees them.
+- canaries: of each FDB table one key per distinct value (VTEP), of each route table one per nexthop, and the nexthops
+  themselves, up to a limit, are asked for every second. A canary that is missing or different makes its whole table
+  dirty. Bulk flushes select by VTEP, VNI or state, and routes go by nexthop, so a canary sees them.
 - the round: every second a slice of all keys is written again, so that everything is within `ROUND_SECONDS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hornpipe.forwarding.bulk import TableState
 from hornpipe.forwarding.state import Forwarding
+from hornpipe.forwarding.table import BulkKind
 
 ROUND_SECONDS = 60
 SLICE_MIN = 16
@@ -25,16 +27,33 @@ CANARIES = 64
 
 
 class Probe:
-    """One key to be read back: what is there must be `value`."""
+    """One thing to be read back: what is there must be `value`. See `Driver.probe` for the kinds."""
 
-    __slots__ = ("index", "key", "state", "value")
-    kind = "fdb"
+    __slots__ = ("index", "key", "kind", "state", "value")
 
-    def __init__(self, state: TableState, index: int, key: bytes, value: Any) -> None:
-        self.state = state
+    def __init__(self, kind: str, index: int, key: bytes, value: Any, state: TableState | None = None) -> None:
+        self.kind = kind
         self.index = index
         self.key = key
         self.value = value
+        self.state = state
+        """None for a nexthop."""
+
+
+def _vtep(state: TableState, key: bytes) -> Any:
+    """(VTEP, VNI), if it is written."""
+    value = state.table.wanted(key)
+    return tuple(value[:2]) if value is not None else None
+
+
+def _nexthop(state: TableState, key: bytes) -> Any:
+    """The nexthop's number, if it is written with it."""
+    way = state.ways.get(key)
+    return way.number if way is not None and way.written is not None else None
+
+
+_VALUES: dict[BulkKind, Callable[[TableState, bytes], Any]] = {"fdb": _vtep, "route": _nexthop}
+"""What a canary of the kind must be found as, None for nothing: canaries are kept one for each of these."""
 
 
 class Audit:
@@ -58,8 +77,8 @@ class Audit:
                 self._round = self._keys()
                 break
             state.touch(key)
-            if state.kind == "fdb":
-                self._canaries.setdefault((state, state.table.wanted(key)), key)
+            if state.kind in _VALUES:
+                self._canaries.setdefault((state, _VALUES[state.kind](state, key)), key)
         return probes
 
     def _keys(self) -> Iterator[tuple[TableState, bytes]]:
@@ -72,13 +91,18 @@ class Audit:
         found: list[Probe] = []
         tables = set(self._forwarding.tables())
         for (state, value), key in list(self._canaries.items()):
-            if state not in tables or state.table.wanted(key) != value or value is None:
+            if state not in tables or value is None or _VALUES[state.kind](state, key) != value:
                 del self._canaries[(state, value)]
-            elif state.ready is not None and key not in state.dirty:
-                found.append(Probe(state, state.ready[0], key, value))
+            elif self._is_settled(state, key):
+                found.append(Probe(state.kind, state.index, key, value, state))
+        seen = {probe.state for probe in found}
         for state in tables:
-            if state.kind == "fdb" and state.ready is not None and not any(probe.state is state for probe in found):
+            if state.kind in _VALUES and state not in seen:
                 self._first_canary(state, found)
+        found += [
+            Probe("nexthop", nexthop.number, b"", nexthop.written)
+            for nexthop in self._forwarding.bulk.nexthops.written()
+        ]
         if len(found) > CANARIES:
             start = self._turn % len(found)
             self._turn += CANARIES
@@ -87,20 +111,29 @@ class Audit:
 
     def _first_canary(self, state: TableState, found: list[Probe]) -> None:
         key = next(iter(state.table.keys()), None)
-        value = state.table.wanted(key) if key is not None else None
-        if key is not None and value is not None and state.ready is not None and key not in state.dirty:
+        value = _VALUES[state.kind](state, key) if key is not None else None
+        if key is not None and value is not None and self._is_settled(state, key):
             self._canaries[(state, value)] = key
-            found.append(Probe(state, state.ready[0], key, value))
+            found.append(Probe(state.kind, state.index, key, value, state))
 
-    def judge(self, probes: list[Probe], found: list[tuple[bytes, int] | None]) -> int:
-        """`found`: (VTEP, VNI or 0) of each probe or None. Returns how many tables are to be written again."""
-        damaged = {
-            probe.state
-            for probe, entry in zip(probes, found, strict=True)
-            if entry != tuple(probe.value[:2]) and probe.state.table.wanted(probe.key) == probe.value
-        }
-        for device in {state.device for state in damaged}:
-            for state in self._forwarding.tables():
-                if state.device == device:
-                    state.touch_all()
-        return len(damaged)
+    @staticmethod
+    def _is_settled(state: TableState, key: bytes) -> bool:
+        return state.ready is not None and key not in state.dirty and key not in state.errors
+
+    def judge(self, probes: list[Probe], found: list[Any]) -> int:
+        """`found`: what was read back for each probe, None for nothing. Returns how many tables were damaged, nexthops
+        among them; they are written again."""
+        damaged: dict[TableState, None] = {}
+        nexthops = 0
+        for probe, value in zip(probes, found, strict=True):
+            if value == probe.value:
+                continue
+            if probe.state is None:
+                nexthops += self._forwarding.bulk.nexthops.judge(probe.index, probe.value, value)
+            elif _VALUES[probe.state.kind](probe.state, probe.key) == probe.value:
+                damaged[probe.state] = None
+        for state in damaged:
+            for other in self._forwarding.tables():
+                if other is state or (other.device and other.device == state.device):
+                    other.touch_all()
+        return len(damaged) + nexthops

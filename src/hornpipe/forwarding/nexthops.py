@@ -310,6 +310,18 @@ class Nexthops:
         for state in self._groups.values():
             self._lose(state)
 
+    def written(self) -> list[NexthopState]:
+        """Those that the kernel should hold now."""
+        return [state for state in self.by_number.values() if state.written is not None and state not in self.dirty]
+
+    def judge(self, number: int, expected: Nexthop, found: Nexthop | None) -> bool:
+        """What was read back is not what was expected. False: it is another matter since."""
+        state = self.by_number.get(number)
+        if state is None or state.written != expected or state in self.dirty:
+            return False
+        self.event(number, found)
+        return True
+
     # ---- what became of a batch
 
     def report(self, batch: Batch, results: Results) -> bool:

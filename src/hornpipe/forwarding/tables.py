@@ -105,14 +105,24 @@ class Tables:
             if state.device:
                 state.touch_keys(dict.fromkeys(state.scanned or ()))
         for (kind, device), found in self.scanned.items():
-            if kind == "mpls" or (device in self.links.by_name and not goes_with_device(device)):
+            if not device:
+                self._leave(Leftovers(kind, device), 0, self._unwanted(kind, found))
+            elif device in self.links.by_name and not goes_with_device(device):
                 self._leave(Leftovers(kind, device), 0, found)
         for table, routes in self.routes_found.items():
-            device = "" if table == MAIN_TABLE else f"table {table}"
-            self._leave(Leftovers("route", device), table, routes)
+            if table == MAIN_TABLE:
+                self._leave(Leftovers("route", ""), table, self._unwanted("route", routes))
+            else:
+                self._leave(Leftovers("route", f"table {table}"), table, routes)
         self.scanned.clear()
         self.routes_found = {}
         self.nexthops.prune()
+
+    def _unwanted(self, kind: BulkKind, found: dict[bytes, Any]) -> dict[bytes, Any]:
+        """Takes what none of the host's own tables wants out of what was found there."""
+        states = self.on(kind, "")
+        keys = [key for key in found if all(state.table.wanted(key) is None for state in states)]
+        return {key: found.pop(key) for key in keys}
 
     def _leave(self, table: Leftovers, index: int, found: dict[bytes, Any]) -> None:
         state = TableState(table, self.active)
