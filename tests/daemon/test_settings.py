@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from hornpipe.bgp.family import EVPN, FLOWSPEC_VPNV4, IPV4_UNICAST, IPV6_UNICAST, RTC, VPNV4, VPNV6
-from hornpipe.bgp.session.config import EXTERNAL
+from hornpipe.bgp.session.config import EXTERNAL, PrefixLimit, TcpAo
 from hornpipe.daemon import settings
 from hornpipe.daemon.config import loads
 from hornpipe.daemon.configerror import ConfigError
@@ -212,3 +212,36 @@ def test_links_go_before_the_default_route() -> None:
 def test_a_loopbacks_mtu_is_not_the_underlays() -> None:
     mtu = underlay_mtu("127.0.0.1")
     assert mtu is None or mtu <= 65535
+
+
+AO = '[[peers]]\naddress = "10.0.0.254"\ntcp_ao = { secret = "abc", send_id = 2 }\n'
+
+
+def with_ao(text: str, lacks: str) -> Settings:
+    config = loads(text, "hornpipe.toml").config
+    return settings.build(config, "hornpipe.toml", look_up, lambda _: None, lambda *_: None, lambda _: lacks)
+
+
+def test_a_kernel_without_tcp_ao_is_told_at_once() -> None:
+    assert with_ao(BGP + AO, "").peers[0].tcp_ao == TcpAo(secret="abc", send_id=2)
+    with pytest.raises(ConfigError, match=r"peers\[0\].tcp_ao: no such thing \(use password"):
+        with_ao(BGP + AO, "no such thing")
+    with pytest.raises(ConfigError, match="excludes password"):
+        with_ao(BGP + AO + 'password = "x"\n', "")
+
+
+def test_limits() -> None:
+    limit = "maximum_prefix = { maximum = 10, restart = 0, families = { l2vpn-evpn = 5 } }\nattribute_limit = 4096\n"
+    wanted = build(BGP + "long_lived_stale_time = 3600\n" + '[[peers]]\naddress = "10.0.0.254"\n' + limit)
+    (peer,) = wanted.peers
+    assert peer.prefix_limits == (
+        PrefixLimit(maximum=10, restart=0.0),
+        PrefixLimit(maximum=5, family=EVPN, restart=0.0),
+    )
+    assert (peer.attribute_limit, peer.long_lived_time) == (4096, 3600)
+    clients = '[reflector]\n[[reflector.clients]]\nprefix = "10.0.0.0/8"\nmaximum_prefix = { maximum = 7 }\n'
+    reflector = build(BGP + clients).reflector
+    assert reflector is not None
+    assert reflector.clients[0].prefix_limits == (PrefixLimit(maximum=7),)
+    with pytest.raises(ConfigError, match=r"peers\[0\].maximum_prefix.families\[0\]"):
+        build(BGP + '[[peers]]\naddress = "10.0.0.254"\nmaximum_prefix = { maximum = 1, families = { x = 1 } }\n')

@@ -13,7 +13,7 @@ def clients(*ranges: tuple[str, str]) -> Reflector:
 
 def password(neighbours: Neighbours, address: str) -> str | None:
     found = neighbours.find(address)
-    return None if found is None else found.password
+    return None if found is None else found.signature
 
 
 def test_the_most_specific_one_counts() -> None:

@@ -37,13 +37,12 @@ def flush_command(name: str) -> click.Command:
         import asyncio
 
         from hornpipe.daemon.flush import flush
-        from hornpipe.dataplane.linux.driver import LinuxDriver
 
         if not yes:
             click.confirm("Delete all that hornpipe made in this kernel: traffic of its ports ends", abort=True)
         _refuse_while_running(runtime_dir)
         try:
-            click.echo(f"{asyncio.run(flush(LinuxDriver()))} devices deleted")
+            click.echo(f"{asyncio.run(flush())} devices deleted")
         except OSError as error:
             raise click.ClickException(f"{error.strerror or error} (as root?)") from error
 

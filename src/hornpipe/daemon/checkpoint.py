@@ -36,7 +36,7 @@ CONTAINERS = {
     ("builtins", "bytearray"),
     ("builtins", "range"),
 }
-SECRETS = frozenset(("password",))
+SECRETS = frozenset(("password", "secret"))
 """Fields of configuration values that must not leave the machine."""
 PREFIX = "fingerprint:"
 

@@ -68,6 +68,19 @@ class MaximumPrefix(Section, frozen=True, kw_only=True):
     """Families with a `maximum` of their own."""
 
 
+KeyId = Annotated[int, Meta(ge=0, le=255, examples=[1])]
+
+
+class AuthenticationOption(Section, frozen=True, kw_only=True):
+    """A key of TCP-AO."""
+
+    secret: Annotated[str, Meta(min_length=1, max_length=80)]
+    send_id: KeyId = 1
+    """The peer's receive_id."""
+    receive_id: KeyId = 1
+    algorithm: Literal["hmac-sha-1", "aes-128-cmac", "hmac-sha-256"] = "hmac-sha-1"
+
+
 class Peer(Section, frozen=True, kw_only=True):
     """One of `address` and `interface`."""
 
@@ -84,6 +97,8 @@ class Peer(Section, frozen=True, kw_only=True):
     local_address: Annotated[str, Meta(examples=["10.0.0.1", "eth0"])] | None = None
     password: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
     """TCP MD5 signature (RFC 2385)."""
+    tcp_ao: AuthenticationOption | None = None
+    """TCP-AO (RFC 5925), instead; Linux 6.7 or later."""
     passive: bool = False
     """Never connect, wait for the peer."""
     hold_time: Seconds | None = None
@@ -112,6 +127,7 @@ class Client(Section, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100000, examples=[100])] = 1000
     """How many sessions at once a prefix may have."""
     password: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
+    tcp_ao: AuthenticationOption | None = None
     maximum_prefix: MaximumPrefix | None = None
     """Routes a family of each client may have; default: any number."""
     attribute_limit: AttributeLimit = 65535

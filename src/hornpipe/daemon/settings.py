@@ -5,12 +5,15 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from hornpipe.bgp import family as families
 from hornpipe.bgp.nlri.table import FAMILIES
-from hornpipe.bgp.session.config import EXTERNAL, PeerConfig, PrefixLimit
+from hornpipe.bgp.session.config import EXTERNAL, PeerConfig, PrefixLimit, TcpAo
 from hornpipe.daemon import hostaddress, schema
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.engine.settings import ClientRange, Reflector, Settings
+from hornpipe.speaker import ao
 from hornpipe.vpn.spec import SourceSpec
 
 CONFIG_SOURCE = "config"
@@ -32,15 +35,18 @@ def build(
     resolve: Callable[[str], str] = hostaddress.resolve,
     mtu: Callable[[str], int | None] = hostaddress.underlay_mtu,
     links_mtu: Callable[[str, Sequence[str]], int | None] = hostaddress.links_mtu,
+    lacks_ao: Callable[[TcpAo], str] = ao.lacking,
 ) -> Settings:
-    """`file` is for the messages of `ConfigError`; `resolve`, `mtu` and `links_mtu` ask this host."""
+    """`file` is for the messages of `ConfigError`; `resolve`, `mtu`, `links_mtu` and `lacks_ao` ask this host."""
     links = [peer.interface for peer in config.peers if peer.interface is not None]
-    return _Builder(config, file, resolve).settings(lambda vtep: links_mtu(vtep, links) or mtu(vtep))
+    return _Builder(config, file, resolve, lacks_ao).settings(lambda vtep: links_mtu(vtep, links) or mtu(vtep))
 
 
 class _Builder:
-    def __init__(self, config: schema.Config, file: str, resolve: Callable[[str], str]) -> None:
-        self.config, self.file, self._resolve = config, file, resolve
+    def __init__(
+        self, config: schema.Config, file: str, resolve: Callable[[str], str], lacks_ao: Callable[[TcpAo], str]
+    ) -> None:
+        self.config, self.file, self._resolve, self._lacks_ao = config, file, resolve, lacks_ao
         self.local_address = self.address("bgp.local_address", config.bgp.local_address)
         self.router_id = config.bgp.router_id or self._router_id()
 
@@ -108,6 +114,7 @@ class _Builder:
             connect_retry=float(peer.connect_retry),
             passive=peer.passive,
             password=peer.password,
+            tcp_ao=self._tcp_ao(key, peer),
             ttl_security=peer.ttl_security,
             multihop=peer.multihop,
             graceful_restart_time=bgp.graceful_restart_time,
@@ -153,6 +160,16 @@ class _Builder:
                 raise ConfigError(self.file, f"{key}[{number}]", f"`{name}` cannot be carried", f"one of {known}")
         return tuple(parsed)
 
+    def _tcp_ao(self, key: str, peer: schema.Peer | schema.Client) -> TcpAo | None:
+        if peer.tcp_ao is None:
+            return None
+        if peer.password is not None:
+            raise ConfigError(self.file, f"{key}.tcp_ao", "excludes password", "keep one of the two")
+        option = msgspec.convert(msgspec.to_builtins(peer.tcp_ao), TcpAo)
+        if lacking := self._lacks_ao(option):
+            raise ConfigError(self.file, f"{key}.tcp_ao", lacking, "use password (TCP MD5), or another kernel")
+        return option
+
     def _limits(self, key: str, given: schema.MaximumPrefix | None) -> tuple[PrefixLimit, ...]:
         if given is None:
             return ()
@@ -185,6 +202,7 @@ class _Builder:
                 hold_time=bgp.hold_time,
                 passive=True,
                 password=client.password,
+                tcp_ao=self._tcp_ao(f"reflector.clients[{number}]", client),
                 role="client",
                 graceful_restart_time=bgp.graceful_restart_time,
                 long_lived_time=bgp.long_lived_stale_time,
@@ -207,6 +225,7 @@ class _Builder:
                 remote_as=client.remote_as or 0,
                 limit=client.limit,
                 password=client.password,
+                tcp_ao=self._tcp_ao(f"reflector.clients[{number}]", client),
                 families=self._families("reflector.families", None),
                 hold_time=bgp.hold_time,
                 graceful_restart_time=bgp.graceful_restart_time,

@@ -24,6 +24,7 @@ from hornpipe import __version__
 from hornpipe.api.context import Context
 from hornpipe.daemon import config as configuration
 from hornpipe.daemon import recorder, replay, schema, settings, token
+from hornpipe.daemon.checkpoint import SECRETS
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.daemon.containers import Containers
 from hornpipe.daemon.intent import IntentFile, IntentKeeper
@@ -306,7 +307,8 @@ def _without_secrets(config: schema.Config) -> dict[str, object]:
 
 def _drop_passwords(tree: object) -> None:
     if isinstance(tree, dict):
-        tree.pop("password", None)
+        for name in SECRETS:
+            tree.pop(name, None)
         for value in tree.values():
             _drop_passwords(value)
     elif isinstance(tree, list | tuple):

@@ -268,6 +268,7 @@ class Peers:
             hold_time=clients.hold_time,
             passive=True,
             password=clients.password,
+            tcp_ao=clients.tcp_ao,
             role="client",
             graceful_restart_time=clients.graceful_restart_time,
             long_lived_time=clients.long_lived_time,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from hornpipe.bgp.family import EVPN, RTC
-from hornpipe.bgp.session.config import PeerConfig, PrefixLimit
+from hornpipe.bgp.session.config import PeerConfig, PrefixLimit, TcpAo
 from hornpipe.net.ip import Address
 from hornpipe.vpn.spec import Encapsulation, Refused, SourceSpec
 from hornpipe.vpn.surroundings import Terms
@@ -24,6 +24,7 @@ class ClientRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     limit: int = 1000
     """Sessions accepted from this range at the same time."""
     password: str | None = None
+    tcp_ao: TcpAo | None = None
     families: tuple[int, ...] = (EVPN, RTC)
     hold_time: int = 90
     graceful_restart_time: int = 120

@@ -171,29 +171,40 @@ class Sources:
 
     # ---- intent
 
-    def restore(self, source: str, spec: SourceSpec, implicit: tuple[str, ...], now: float) -> None:
-        """As `put`, but what is refused (the configuration may have changed meanwhile) costs only itself."""
+    def restore(
+        self, source: str, spec: SourceSpec, implicit: tuple[str, ...], now: float, *, again: bool = False
+    ) -> bool:
+        """As `put`, but what is refused (the configuration may have changed meanwhile) costs only itself.
+
+        False: not all of it could be restored; with `again` that is not told, for there will be another time."""
+        complete = True
         try:
             self.put(source, spec, now)
         except Refused as refused:
-            self.notify("source.refused", source, str(refused))
-            self._restore_singly(source, spec, now)
+            complete = False
+            self._restore_singly(source, spec, now, "" if again else str(refused))
         held = self.held.get(source)
         if held is not None:
             held.implicit.update(name for name in implicit if name in held.instances)
+        return complete
 
-    def _restore_singly(self, source: str, spec: SourceSpec, now: float) -> None:
+    def _restore_singly(self, source: str, spec: SourceSpec, now: float, refusal: str) -> None:
+        """`refusal`: of the whole; empty: nothing is to be told."""
+        if refusal:
+            self.notify("source.refused", source, refusal)
         good = SourceSpec(generation=spec.generation)
-        for instance in spec.instances:
-            good = self._try(source, msgspec.structs.replace(good, instances=(*good.instances, instance)), good, now)
+        for instance in sorted(spec.instances, key=lambda instance: instance.type != "ipvpn"):  # others may name them
+            more = msgspec.structs.replace(good, instances=(*good.instances, instance))
+            good = self._try(source, more, good, now, bool(refusal))
         for port in spec.ports:
-            good = self._try(source, msgspec.structs.replace(good, ports=(*good.ports, port)), good, now)
+            good = self._try(source, msgspec.structs.replace(good, ports=(*good.ports, port)), good, now, bool(refusal))
 
-    def _try(self, source: str, more: SourceSpec, good: SourceSpec, now: float) -> SourceSpec:
+    def _try(self, source: str, more: SourceSpec, good: SourceSpec, now: float, tell: bool) -> SourceSpec:
         try:
             self.put(source, more, now)
         except Refused as refused:
-            self.notify("source.refused", source, str(refused))
+            if tell:
+                self.notify("source.refused", source, str(refused))
             return good
         return more
 

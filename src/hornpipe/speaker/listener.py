@@ -1,4 +1,4 @@
-"""Listening sockets: one an address, with the MD5 keys of all neighbours.
+"""Listening sockets: one an address, with the keys of all neighbours.
 
 IPv4 and IPv6 have sockets of their own, for an MD5 key of an IPv4 peer is not looked at on an IPv6 socket.
 """
@@ -11,9 +11,10 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 
-from hornpipe.speaker import md5, options
+from hornpipe.speaker import options, signature
 from hornpipe.speaker.connection import Connection
 from hornpipe.speaker.neighbour import TTL_SECURITY_TTL, Neighbour
+from hornpipe.speaker.signature import Signature
 
 BACKLOG = 1024
 """All clients of a reflector that comes back knock within a second."""
@@ -26,7 +27,7 @@ class Listener:
         self._make = make
         self._servers: dict[tuple[str, int], asyncio.Server] = {}
         self._sockets: dict[tuple[str, int], socket.socket] = {}
-        self._keys: dict[tuple[str, int], str] = {}
+        self._keys: dict[tuple[str, int], Signature] = {}
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -40,7 +41,7 @@ class Listener:
         wanted = dict.fromkeys((address, port) for address in addresses or ANY)
         for name in [each for each in self._sockets if each not in wanted]:
             self._close(name)
-        keys = {(each.address, each.length): each.password for each in neighbours if each.password is not None}
+        keys = {(each.address, each.length): each.signature for each in neighbours if each.signature is not None}
         for sock in self._sockets.values():
             self._rekey(sock, keys)
             _allow_ttl_security(sock, neighbours)
@@ -59,9 +60,9 @@ class Listener:
             raise OSError(error.errno, f"listen on {address} port {port}: {os.strerror(error.errno or 0)}") from error
         try:
             _allow_ttl_security(sock, neighbours)
-            for (peer, length), password in self._keys.items():
+            for (peer, length), key in self._keys.items():
                 if options.family_of(peer) == sock.family:
-                    md5.set_key(sock, peer, length, password)
+                    signature.put(sock, peer, length, key, listening=True)
             server = await self._loop.create_server(self._make, sock=sock, backlog=BACKLOG)
         except BaseException:
             sock.close()
@@ -69,13 +70,13 @@ class Listener:
         self._sockets[name] = sock
         self._servers[name] = server
 
-    def _rekey(self, sock: socket.socket, wanted: dict[tuple[str, int], str]) -> None:
-        for address, length in self._keys.keys() - wanted.keys():
-            if options.family_of(address) == sock.family:
-                md5.set_key(sock, address, length, None)
-        for (address, length), password in wanted.items():
-            if self._keys.get((address, length)) != password and options.family_of(address) == sock.family:
-                md5.set_key(sock, address, length, password)
+    def _rekey(self, sock: socket.socket, wanted: dict[tuple[str, int], Signature]) -> None:
+        for (address, length), key in self._keys.items():
+            if wanted.get((address, length)) != key and options.family_of(address) == sock.family:
+                signature.remove(sock, address, length, key)
+        for (address, length), key in wanted.items():
+            if self._keys.get((address, length)) != key and options.family_of(address) == sock.family:
+                signature.put(sock, address, length, key, listening=True)
 
     def _close(self, name: tuple[str, int]) -> None:
         del self._sockets[name]

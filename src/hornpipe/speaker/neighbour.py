@@ -1,4 +1,4 @@
-"""What TCP must know about a peer or a range of peers: MD5 key, TTL, how far away it may be.
+"""What TCP must know about a peer or a range of peers: key, TTL, how far away it may be.
 
 Derived from the engine's settings, because a listening socket needs it before any session exists.
 """
@@ -12,6 +12,7 @@ import msgspec
 
 from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.engine.settings import ClientRange, Settings
+from hornpipe.speaker.signature import Signature
 
 TTL_SECURITY_TTL = 255
 """RFC 5082 section 3: sent with the highest TTL, so that the receiver can count the hops."""
@@ -22,7 +23,7 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     """Without the prefix length."""
     length: int
     """Prefix length; that of a host for a single peer."""
-    password: str | None = None
+    signature: Signature | None = None
     ttl: int | None = None
     """None: the system's."""
     min_ttl: int | None = None
@@ -36,11 +37,13 @@ def of_peer(peer: PeerConfig) -> Neighbour:
     if peer.ttl_security is not None:
         # RFC 5082 section 3: one hop away arrives with 255, two hops with 254.
         ttl, min_ttl = TTL_SECURITY_TTL, TTL_SECURITY_TTL + 1 - peer.ttl_security
-        return Neighbour(address=peer.address, length=length, password=peer.password, ttl=ttl, min_ttl=min_ttl)
+        return Neighbour(
+            address=peer.address, length=length, signature=peer.tcp_ao or peer.password, ttl=ttl, min_ttl=min_ttl
+        )
     # An external peer is on the same link unless told otherwise, so its packets need not go further.
     external = peer.peer_as not in (0, peer.local_as)
     ttl_of_session = (peer.multihop or 1) if external else peer.multihop
-    return Neighbour(address=peer.address, length=length, password=peer.password, ttl=ttl_of_session)
+    return Neighbour(address=peer.address, length=length, signature=peer.tcp_ao or peer.password, ttl=ttl_of_session)
 
 
 def at(peer: PeerConfig, address: str) -> PeerConfig | None:
@@ -52,7 +55,9 @@ def at(peer: PeerConfig, address: str) -> PeerConfig | None:
 
 def of_range(clients: ClientRange) -> Neighbour:
     network = ipaddress.ip_network(clients.prefix, strict=False)
-    return Neighbour(address=str(network.network_address), length=network.prefixlen, password=clients.password)
+    return Neighbour(
+        address=str(network.network_address), length=network.prefixlen, signature=clients.tcp_ao or clients.password
+    )
 
 
 class Neighbours:

@@ -1,11 +1,11 @@
-"""Socket options of a BGP session: TTL and GTSM (RFC 5082), DSCP CS6 (RFC 4594 section 3.1), no Nagle, MD5."""
+"""Socket options of a BGP session: TTL and GTSM (RFC 5082), DSCP CS6 (RFC 4594 section 3.1), no Nagle, keys."""
 
 from __future__ import annotations
 
 import os
 import socket
 
-from hornpipe.speaker import md5
+from hornpipe.speaker import signature
 from hornpipe.speaker.neighbour import Neighbour
 
 IP_MINTTL = 21
@@ -34,7 +34,7 @@ def set_ttl(sock: socket.socket, ttl: int) -> None:
 
 
 def apply(sock: socket.socket, neighbour: Neighbour | None) -> None:
-    """To a connection, before `connect` or after `accept`; the MD5 key is set where the SYN needs it."""
+    """To a connection, before `connect` or after `accept`; the key is set where the SYN needs it."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     mark(sock)
     if neighbour is None:
@@ -54,8 +54,8 @@ def connecting(neighbour: Neighbour, local_address: str | None) -> socket.socket
     try:
         sock.setblocking(False)
         apply(sock, neighbour)
-        if neighbour.password is not None:
-            md5.set_key(sock, neighbour.address, neighbour.length, neighbour.password)
+        if neighbour.signature is not None:
+            signature.put(sock, neighbour.address, neighbour.length, neighbour.signature, listening=False)
         if local_address is not None:
             # The port is chosen at connect, when the destination is known, so sessions may share local ports.
             sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)

@@ -172,7 +172,10 @@ class Speaker:
 
     def located(self, peer: str, address: str) -> None:
         self._neighbours = Neighbours(self._settings, self._discovery.known())
-        if any(each.interface == peer and (each.password or each.ttl_security) for each in self._settings.peers):
+        if any(
+            each.interface == peer and (each.password or each.tcp_ao or each.ttl_security)
+            for each in self._settings.peers
+        ):
             self._rekey()
         self.engine.located(peer, address, self.now())
         self.after_input()

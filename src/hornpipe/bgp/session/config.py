@@ -29,6 +29,20 @@ class PrefixLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Only an event, the session stays."""
 
 
+class TcpAo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key of TCP-AO (RFC 5925, a master key tuple)."""
+
+    secret: str
+    send_id: int = 1
+    receive_id: int = 1
+    algorithm: Literal["hmac-sha-1", "aes-128-cmac", "hmac-sha-256"] = "hmac-sha-1"
+    """RFC 5926."""
+    mac_length: int = 12
+    """Bytes of the code in a segment; RFC 5926 has 12 for both of its algorithms."""
+    exclude_options: bool = False
+    """Other TCP options are not signed, for paths that change them."""
+
+
 class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     address: str
     """The peer's address, with the zone of a link-local one (``fe80::1%eth1``); its name in every command."""
@@ -63,6 +77,8 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Never connect, only accept."""
     password: str | None = None
     """TCP MD5 (RFC 2385)."""
+    tcp_ao: TcpAo | None = None
+    """TCP-AO (RFC 5925), instead."""
     ttl_security: int | None = None
     """GTSM (RFC 5082): the peer is at most this many hops away; 1 means on the same link."""
     multihop: int | None = None

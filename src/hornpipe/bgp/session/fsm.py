@@ -303,7 +303,8 @@ class Session(Driver):
         if now >= machine.connect_retry_at:
             reason = ""
             if machine.state == State.CONNECT:
-                hint = ", as it does when the TCP MD5 passwords differ" if self.config.password is not None else ""
+                signed = self.config.password is not None or self.config.tcp_ao is not None
+                hint = ", as it does when the passwords (TCP MD5) or keys (TCP-AO) differ" if signed else ""
                 reason = f"the attempt to connect timed out{hint}"
             self._apply(machine, Input.CONNECT_RETRY_EXPIRES, now, Cause(reason))
         if now >= machine.hold_at:
