@@ -7,7 +7,7 @@ import pytest
 
 from hornpipe.bgp.family import EVPN, RTC
 from hornpipe.bgp.frame import frame
-from hornpipe.engine.peers import canonical, contains
+from hornpipe.engine.clients import canonical, contains
 from hornpipe.engine.rows import RouteRow
 from hornpipe.engine.settings import ClientRange, Reflector
 from hornpipe.net.ip import Address

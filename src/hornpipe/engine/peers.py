@@ -27,13 +27,13 @@ from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.bgp.session.event import CloseConnection, Established, RefreshReceived, SessionDown, UpdateReceived
 from hornpipe.bgp.session.fsm import Session
 from hornpipe.bgp.session.negotiation import Negotiated
+from hornpipe.engine.clients import Clients, NotAccepted, canonical, config_of
 from hornpipe.engine.deadlines import Deadlines
-from hornpipe.engine.neighbour import Neighbour, make, packed_address, session_of
+from hornpipe.engine.neighbour import Neighbour, make, session_of
 from hornpipe.engine.reader import Reader
 from hornpipe.engine.retention import retention, without_forwarding
 from hornpipe.engine.settings import ClientRange, Settings
 from hornpipe.net.ip import Address
-from hornpipe.net.prefix import Prefix
 from hornpipe.rib.rib import Rib
 
 FIRST_WORDS = 1.0
@@ -75,8 +75,7 @@ class Peers:
         self._deadlines = Deadlines()
         self._leaving: dict[Neighbour, None] = {}
         """Dynamic neighbours without a connection of which paths are still kept."""
-        self._dynamic: dict[ClientRange, int] = {}
-        """Sessions accepted by each range."""
+        self._clients = Clients()
 
     def __iter__(self) -> Iterator[Neighbour]:
         return iter(self.by_address.values())
@@ -146,7 +145,7 @@ class Peers:
         self._by_source.pop(neighbour.source, None)
         self._wanting.pop(neighbour.name, None)
         if neighbour.clients is not None:
-            self._dynamic[neighbour.clients] -= 1
+            self._clients.forget(neighbour.clients)
 
     def _replace(self, neighbour: Neighbour, config: PeerConfig, now: float) -> None:
         neighbour.session.stop(now, Notification(CEASE, CONFIGURATION_CHANGE))
@@ -243,41 +242,12 @@ class Peers:
         neighbour.link_lost = False
 
     def _accept_dynamic(self, address: str, now: float) -> Neighbour | None:
-        packed = packed_address(address)
-        ranges = self.settings.reflector.clients if self.settings.reflector is not None else ()
-        matching = [clients for clients in ranges if contains(clients.prefix, packed)]
-        if not matching:
-            self.notify("peer.refused", address, "not configured")
+        try:
+            clients = self._clients.admit(address, self.settings)
+        except NotAccepted as refusal:
+            self.notify("peer.refused", address, str(refusal))
             return None
-        clients = max(
-            matching, key=lambda clients: Prefix.parse(clients.prefix).length if "/" in clients.prefix else 128
-        )
-        if self._dynamic.get(clients, 0) >= clients.limit:
-            self.notify("peer.refused", address, f"limit of {clients.limit} clients of {clients.prefix}")
-            return None
-        self._dynamic[clients] = self._dynamic.get(clients, 0) + 1
-        return self._add(self._dynamic_config(address, clients), now, clients)
-
-    def _dynamic_config(self, address: str, clients: ClientRange) -> PeerConfig:
-        return PeerConfig(
-            address=address,
-            local_as=self.settings.local_as,
-            router_id=bytes(Address.parse(self.settings.router_id)),
-            peer_as=clients.remote_as or self.settings.local_as,
-            families=clients.families,
-            hold_time=clients.hold_time,
-            passive=True,
-            password=clients.password,
-            tcp_ao=clients.tcp_ao,
-            role="client",
-            graceful_restart_time=clients.graceful_restart_time,
-            long_lived_time=clients.long_lived_time,
-            prefix_limits=clients.prefix_limits,
-            attribute_limit=clients.attribute_limit,
-            forwarding_preserved=True,
-            dynamic=True,
-            description=clients.description,
-        )
+        return self._add(config_of(address, clients, self.settings), now, clients)
 
     def _enter(self, neighbour: Neighbour, number: int | None, local_address: str, now: float) -> int | None:
         if number is None:
@@ -451,21 +421,3 @@ class Peers:
         until = f"for {pause:g} s" if pause else "until it is reset"
         neighbour.session.reason = f"{reason}; idle {until}"
         self.notify("peer.idle", neighbour.name, neighbour.session.reason)
-
-
-def canonical(address: str) -> str:
-    """As in the configuration: an IPv4 peer on a dual-stack socket is an IPv4 peer, a link-local one has its zone."""
-    bare, _, zone = address.partition("%")
-    parsed = Address.parse(bare[7:] if bare.startswith("::ffff:") and "." in bare else bare)
-    return f"{parsed}%{zone}" if zone and parsed.is_link_local else str(parsed)
-
-
-def contains(prefix: str, address: bytes) -> bool:
-    if "/" not in prefix:
-        return bytes(Address.parse(prefix)) == address
-    network = Prefix.parse(prefix)
-    size = len(network.address)
-    shift = size * 8 - network.length
-    return size == len(address) and (
-        int.from_bytes(network.address, "big") >> shift == int.from_bytes(address, "big") >> shift
-    )
