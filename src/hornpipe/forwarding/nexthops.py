@@ -137,6 +137,9 @@ class Nexthops:
             self.idle[state] = None
         return state
 
+    def numbered(self, number: int) -> NexthopState | None:
+        return self.unreachable if number == UNREACHABLE else self.by_number.get(number)
+
     def release(self, state: NexthopState) -> None:
         """A user less."""
         state.users -= 1

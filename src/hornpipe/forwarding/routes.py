@@ -142,21 +142,38 @@ class Routes:
 
     # ---- what became of it
 
-    def report(self, chunk: Chunk, failed: Iterable[bytes]) -> None:
-        """What failed is still where it was; what succeeded no longer needs its former nexthop."""
+    def report(self, chunk: Chunk, failed: Iterable[bytes] = (), later: Sequence[Chunk] = ()) -> None:
+        """What failed is still where it was; what succeeded no longer needs its former nexthop.
+
+        `later` are the table's chunks that are still on their way.
+        """
         ways = chunk.state.ways
         for key in failed:
             old = chunk.before.pop(key, None)
-            now = ways.get(key)
-            if key in chunk.adds and now is not None and now.number == chunk.adds[key]:
-                self._doubtful[now] = None
+            number = chunk.adds.get(key)
+            way = self._nexthops.numbered(number) if number is not None else None
+            if way is not None:
+                self._doubtful[way] = None
+            successor = next((one for one in later if key in one.adds or key in one.deletes), None)
+            if successor is not None:
+                self._pass_on(successor, key, old)
+                continue
+            if way is not None and ways.get(key) is way:
                 del ways[key]
-                self._nexthops.release(now)
+                self._nexthops.release(way)
             if old is not None:
                 self._release_or_keep(chunk.state, key, old)
         for way in chunk.before.values():
             self._nexthops.release(way)
         chunk.before = {}
+
+    def _pass_on(self, chunk: Chunk, key: bytes, old: NexthopState | None) -> None:
+        """What the chunk finds in the kernel is not what was to be written before it."""
+        if old is not None:
+            never = chunk.before.pop(key, None)
+            if never is not None:
+                self._nexthops.release(never)
+            chunk.before[key] = old
 
     def retry(self) -> None:
         doubtful, self._doubtful = self._doubtful, {}

@@ -163,7 +163,7 @@ class Forwarding:
             self.address_event(index, address, present)
         for index, on in results.mpls_input:
             self.witness.mpls_input(index, on)
-        if self.bulk.report(batch, results):
+        if self.bulk.report(batch, results, self._flying):
             self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
         self.learn(results.learnt)
 

@@ -243,7 +243,7 @@ class Tables:
             if chunk.adds:
                 batch.chunks.append(chunk)
             elif chunk.before:
-                self.routes.report(chunk, ())
+                self.routes.report(chunk)
         state.settle()
         return looked_at
 
@@ -370,8 +370,8 @@ class Tables:
                 if entry.key in results.entries:
                     self.active[state] = None  # the device stays for now, so its entries must go one by one
 
-    def report(self, batch: Batch, results: Results) -> bool:
-        """True if something failed."""
+    def report(self, batch: Batch, results: Results, flying: Sequence[Batch] = ()) -> bool:
+        """True if something failed. `flying`: what was taken later and is still on its way."""
         self._devices_went(batch, results)
         failed: dict[Chunk, list[bytes]] = {}
         for chunk in batch.chunks:
@@ -389,8 +389,11 @@ class Tables:
             if state.dropped:
                 self._undeleted[state] = None
         for chunk in batch.chunks:
-            if chunk.before or chunk in failed:
-                self.routes.report(chunk, failed.get(chunk, ()))
+            if chunk in failed and chunk.kind == "route":
+                later = [one for other in flying for one in other.chunks if one.state is chunk.state]
+                self.routes.report(chunk, failed[chunk], later)
+            elif chunk.before:
+                self.routes.report(chunk)
         return self.nexthops.report(batch, results) or bool(results.errors)
 
     def retry(self) -> None:
