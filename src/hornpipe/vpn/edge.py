@@ -102,7 +102,7 @@ class Edge:
             if key in self.instances:
                 self.instances[key].retire(stations.values())
         for key in {domain for domain, _ in (*plan.leaving.values(), *plan.entering.values())} | shapes.keys():
-            if key in self.routers:
+            if key in self.routers and not self.around.restoring:  # then the ports that have the numbers may still come
                 self.routers[key].ports.trim()
 
     def _take_out(self, plan: Plan) -> dict[str, dict[bytes, Station]]:
@@ -171,8 +171,17 @@ class Edge:
                 router = Router(routing, number, rd, vni, self.around, self._tokens, now)
                 self.routers[key] = self._routers_by_id[number] = router
                 router.start()
+                self._bind(key)
             elif (router.routing, router.rd, router.vni) != (routing, rd, vni):
                 router.update(routing, rd, vni, self._tokens)
+
+    def _bind(self, key: str) -> None:
+        """Broadcast domains that were there before their router: an intent has what nobody defines first."""
+        for instance in self.instances.values():
+            if instance.domain.vrf == key and instance.router is None:
+                instance.router = self.routers[key]
+                instance.router_changed()
+                self.routers[key].irb.bind(instance)
 
     def _set_domains(
         self, domains: Mapping[str, Domain], numbers: Mapping[str, tuple[int, bytes, int]], now: float

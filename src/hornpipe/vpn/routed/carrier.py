@@ -136,8 +136,9 @@ class RouterMacs:
     def __init__(self, router: Router) -> None:
         self.router = router
         self.carriers: dict[tuple[bytes, int, bytes], VxlanCarrier] = {}
-        self.gateways: dict[bytes, VxlanCarrier] = {}
         self.by_mac: dict[bytes, list[VxlanCarrier]] = {}
+        self.gateways: dict[bytes, bytes] = {}
+        """Gateway address -> MAC."""
 
     @property
     def bridge(self) -> str:
@@ -154,23 +155,27 @@ class RouterMacs:
 
     def enter(self, carrier: VxlanCarrier) -> None:
         self.carriers[(carrier.vtep, carrier.vni, carrier.mac)] = carrier
-        carrier.gateway = carrier.vtep
-        if carrier.gateway in self.gateways:
-            # Link-local, of VNI and MAC: nothing else on this bridge has an address.
-            carrier.gateway = b"\xfe\x80\0\0\0\0\0" + carrier.vni.to_bytes(3, "big") + carrier.mac
-        self.gateways.setdefault(carrier.gateway, carrier)
+        carrier.gateway = self._gateway(carrier.vtep, carrier.mac)
+        self.gateways[carrier.gateway] = carrier.mac
         before = self.holder(carrier.mac)
         self.by_mac.setdefault(carrier.mac, []).append(carrier)
         self._touch(carrier, before)
 
+    def _gateway(self, vtep: bytes, mac: bytes) -> bytes:
+        """The VTEP's address names its MAC. A second MAC there is named by a link-local address: nothing on this bridge
+        has one."""
+        if self.gateways.get(vtep, mac) == mac:
+            return vtep
+        return b"\xfe\x80\0\0\0\0\0" + vtep[-3:] + mac
+
     def leave(self, carrier: VxlanCarrier) -> None:
         del self.carriers[(carrier.vtep, carrier.vni, carrier.mac)]
-        if self.gateways.get(carrier.gateway) is carrier:
-            del self.gateways[carrier.gateway]
         before = self.holder(carrier.mac)
         self.by_mac[carrier.mac].remove(carrier)
         if not self.by_mac[carrier.mac]:
             del self.by_mac[carrier.mac]
+        if all(other.gateway != carrier.gateway for other in self.by_mac.get(carrier.mac, ())):
+            del self.gateways[carrier.gateway]
         self._touch(carrier, before)
 
     def _touch(self, carrier: VxlanCarrier, before: VxlanCarrier | None) -> None:
@@ -217,8 +222,8 @@ class RouterNeighTable:
         self.instance = instance
 
     def wanted(self, key: bytes) -> NeighValue | None:
-        carrier = self.macs.gateways.get(key[12:] if key[:12] == MAPPED else key)
-        return (carrier.mac, False) if carrier is not None else None
+        mac = self.macs.gateways.get(key[12:] if key[:12] == MAPPED else key)
+        return (mac, False) if mac is not None else None
 
     def keys(self) -> Iterable[bytes]:
         return [form for gateway in self.macs.gateways for form in forms(gateway)]

@@ -85,11 +85,10 @@ class RouterIrb:
         announcements: list[Announcement] = []
         there = instance.stations.get(station.mac) is station and not instance.domain.door
         if there and not station.gateway and station.here and station.up and instance.ready:
-            way = Way(Hop(instance.devices.bridge), connected=True)
             for address in station.addresses:
                 if address not in station.lost:
                     prefix = bytes(Prefix.of(address))
-                    ways[prefix] = way
+                    ways[prefix] = Way(Hop(instance.devices.bridge), connected=_has_subnet(instance, address))
                     announcements.append(
                         Announcement(prefix, self.router.rd, self.router.ports.label, prefix_route=False)
                     )
@@ -118,7 +117,8 @@ class RouterIrb:
     # ---- what the domains know
 
     def is_here(self, address: bytes) -> bool:
-        return any(instance.holds(address) for instance in self.instances.values())
+        """It is behind a port of ours, and a bridge's subnet leads to it."""
+        return any(instance.holds(address) and _has_subnet(instance, address) for instance in self.instances.values())
 
     def ip_changed(self, ip: bytes) -> None:
         """An address came, went or moved in a domain."""
@@ -142,6 +142,11 @@ class RouterIrb:
             if instance.holds(gateway) or instance.imported.neighbour(gateway) is not None:
                 return Hop(instance.devices.bridge, gateway), ""
         return None, f"gateway {Address(gateway)} is not known in any broadcast domain of the VRF"
+
+
+def _has_subnet(instance: Instance, address: bytes) -> bool:
+    held = (*instance.domain.gateways, *instance.domain.host_addresses)
+    return not instance.domain.door and any(Prefix.of(own, length).contains(address) for own, length in held)
 
 
 def _contributor(instance: Instance, station: Station) -> Contributor:

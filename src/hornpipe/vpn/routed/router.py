@@ -90,6 +90,7 @@ class Router:
             self.devices.open_vni()
         self.around.own(self.rd, self)
         self.around.transport.enable(self.encapsulations)
+        self.ports.set_instance_label()
         self.ports.fallback(self.routing.terms.fallback)
         for family in FAMILIES:
             self.around.routes.set_imports(self.id, family, self.routing.targets)
