@@ -13,6 +13,7 @@ from hornpipe.dataplane.dummy import DummyDriver
 from hornpipe.dataplane.pump import DEPTH, Dataplane
 from hornpipe.forwarding.batch import Batch, Results
 from hornpipe.forwarding.state import Forwarding
+from hornpipe.forwarding.underlay import Way
 from tests.forwarding.world import BRIDGE, PORT, VTEP2, VXLAN, Table, ip, mac
 
 
@@ -305,3 +306,50 @@ async def test_a_mistake_in_the_driver_is_not_swallowed(bench: Bench, monkeypatc
     bench.dataplane.overrun()
     await asyncio.sleep(0.01)
     assert isinstance(heard[0]["exception"], ZeroDivisionError)
+
+
+# ---- routed
+
+
+async def test_features_are_told_before_the_core_hears_of_the_kernel() -> None:
+    bench = Bench()
+    bench.driver.kernel.features = {"vrf": "module vrf (CONFIG_NET_VRF)"}
+    told: list[str] = []
+    bench.core.kernel_scanned = lambda now: told.append(bench.core.forwarding.lacks("vrf"))  # type: ignore[method-assign]
+    await bench.start()
+    assert told == ["module vrf (CONFIG_NET_VRF)"]
+    await bench.dataplane.stop()
+
+
+async def test_the_core_hears_of_ways_and_of_their_changes(bench: Bench) -> None:
+    bench.driver.kernel.underlay[VTEP2] = Way("eth0", b"", 1500)
+    bench.core.forwarding.underlay.want(VTEP2)
+    bench.pump()
+    await until(lambda: bench.core.rerouted == [VTEP2])
+    bench.driver.kernel.underlay[VTEP2] = Way("eth1", b"", 1500)
+    bench.dataplane.main_changed()
+    bench.pump()
+    await until(lambda: bench.core.rerouted == [VTEP2, VTEP2])
+    del bench.driver.kernel.underlay[VTEP2]
+    bench.now += 1
+    bench.driver.kernel.add_link("eth7")
+    bench.dataplane.burst_end()
+    await until(lambda: len(bench.core.rerouted) == 3)
+    assert bench.core.forwarding.underlay.way(VTEP2) is None
+
+
+async def test_questions_go_to_the_kernel(bench: Bench) -> None:
+    found = await bench.dataplane.inspect([("link", "hp-br100", b""), ("link", "nix", b"")])
+    assert [one.present for one in found] == [True, False]
+
+
+async def test_what_waits_does_not_keep_the_audit_from_looking(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pump, "AUDIT_SECONDS", 0.01)
+    waiting = Table("fdb", "hp-vx999")
+    bench.core.forwarding.add_table(waiting)
+    bench.want(waiting, mac(1), (VTEP2, 0, False))
+    bench.remotes(1)
+    bench.pump()
+    bench.driver.kernel.flush_fdb("hp-vx100")
+    bench.dataplane._every_second()
+    await until(lambda: len(bench.driver.kernel.fdb) == 1)

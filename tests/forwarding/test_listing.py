@@ -5,7 +5,7 @@ from __future__ import annotations
 from hornpipe.forwarding.entry import Gateway, NetnsPort
 from hornpipe.forwarding.listing import counts, listing
 from hornpipe.forwarding.table import Hop, flood_key, route_key
-from tests.forwarding.world import PORT, VTEP2, Table, World, ip, mac
+from tests.forwarding.world import PORT, VTEP2, RoutedWorld, Table, World, ip, mac, prefix
 
 V6 = bytes.fromhex("20010db8000000000000000000000002")
 
@@ -117,3 +117,18 @@ def test_routes_labels_and_tunnels_neighbours_in_iproute2s_words() -> None:
         "mpls 101 via inet 10.1.0.5 dev tap0",
         "neigh 10.0.0.2 lladdr 10.0.0.2 NOARP",
     ]
+
+
+def test_routes_that_wait_for_a_device_or_went_with_it_are_pending() -> None:
+    world = RoutedWorld().instance()
+    world.route(prefix(1), (Hop("eth0", VTEP2),))
+    world.route(prefix(2), (Hop("eth1", VTEP2),))
+    world.route(prefix(3), (Hop("eth9", VTEP2),))
+    world.run()
+    world.kernel.set_carrier("eth0", False)
+    world.run()
+    assert lines(world, status="pending") == [
+        "route hp-vrf1 10.9.3.0/24 via 10.0.0.2 dev eth9 pending interface eth9 does not exist",
+        "route hp-vrf1 10.9.1.0/24 via 10.0.0.2 dev eth0 pending interface eth0 has no carrier",
+    ]
+    assert counts(world.forwarding) == {"pending": 2, "done": 3, "error": 0}

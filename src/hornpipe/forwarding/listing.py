@@ -60,7 +60,13 @@ def _keys(forwarding: Forwarding, state: TableState, status: str | None) -> list
     if status == "error":
         return list(state.errors)
     flying = [list(chunk.adds) for batch in forwarding.flying() for chunk in batch.chunks if chunk.state is state]
-    return list(dict.fromkeys(key for keys in (list(state.dirty), list(state.waiting), *flying) for key in keys))
+    waiting = (list(state.waiting), list(state.awaiting), _stranded(forwarding, state))
+    return list(dict.fromkeys(key for keys in (list(state.dirty), *waiting, *flying) for key in keys))
+
+
+def _stranded(forwarding: Forwarding, state: TableState) -> list[bytes]:
+    """Routes that went with their nexthop."""
+    return state.stranded() if state.kind == "route" and forwarding.bulk.nexthops.has_lost else []
 
 
 def _rare(forwarding: Forwarding, entry: Entry) -> Listed:
@@ -160,7 +166,8 @@ def counts(forwarding: Forwarding) -> dict[str, int]:
         if state.ready is None or not forwarding.adopted:
             pending += len(state.table)
         else:
-            pending += min(len(state.table), len(state.dirty) + len(state.waiting))
+            waiting = len(state.waiting) + len(state.awaiting) + len(_stranded(forwarding, state))
+            pending += min(len(state.table), len(state.dirty) + waiting)
     pending += sum(len(chunk.adds) for batch in forwarding.flying() for chunk in batch.chunks)
     rare = [forwarding.entry_status(entry.key)[0] for entry in forwarding.entries()]
     pending, errors = pending + rare.count("pending"), errors + rare.count("error")

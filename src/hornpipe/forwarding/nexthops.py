@@ -325,6 +325,12 @@ class Nexthops:
         self.event(number, found)
         return True
 
+    @property
+    def has_lost(self) -> bool:
+        """Some that routes use are not in the kernel now."""
+        every = (*self._singles.values(), *self._groups.values())
+        return any(state.written is None and state.users for state in every)
+
     # ---- what became of a batch
 
     def report(self, batch: Batch, results: Results) -> bool:
