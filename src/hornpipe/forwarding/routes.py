@@ -37,14 +37,18 @@ class Routes:
         peers = self._peers(state)
         if len(peers) > 1:
             adds = self._first_come(state, peers, adds, chunk)
-        ways, scanned = state.ways, state.scanned
-        by_hops = self._nexthops.by_hops
+        ways, scanned, chunk_adds = state.ways, state.scanned, chunk.adds
+        usable4: dict[int, NexthopState] = {}  # by the identity of hops, which costs no hash of all that is in them
+        usable6: dict[int, NexthopState] = {}
         for key, hops in adds.items():
-            v = 4 if len(key) == 5 else 6
-            way = by_hops.get((v, hops)) or self._nexthops.get(v, hops)
-            if way.written is None and not self._nexthops.usable(way, batch):
-                self._await(state, key, way)
-                continue
+            usable = usable4 if len(key) == 5 else usable6
+            way = usable.get(id(hops))
+            if way is None:
+                way = self._nexthops.get(4 if usable is usable4 else 6, hops)
+                if not self._nexthops.usable(way, batch):
+                    self._await(state, key, way)
+                    continue
+                usable[id(hops)] = way
             old = ways.get(key)
             if old is not way:
                 ways[key] = way
@@ -56,7 +60,7 @@ class Routes:
             if scanned and scanned.pop(key, _NOT_FOUND) == way.number:
                 state.errors.pop(key, None)
             else:
-                chunk.adds[key] = way.number
+                chunk_adds[key] = way.number
 
     def _first_come(
         self, state: TableState, peers: Sequence[TableState], adds: dict[bytes, Any], chunk: Chunk

@@ -56,6 +56,8 @@ class Forwarding:
         self._strays: list[Link] = []
         self._flying: list[Batch] = []
         self._number = 0
+        self._setback = 0
+        """The last batch that had been taken when bulk entries were first refused; 0: all went well since."""
         self.more = False
         """`take` returned None because its budget was spent on looking, not because nothing is left."""
         self._presence: dict[str, bool] = {}
@@ -164,8 +166,19 @@ class Forwarding:
         for index, on in results.mpls_input:
             self.witness.mpls_input(index, on)
         if self.bulk.report(batch, results, self._flying):
-            self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
+            self._refused(batch, now)
+        elif batch.number > self._setback:
+            self._setback = 0
         self.learn(results.learnt)
+
+    def _refused(self, batch: Batch, now: float) -> None:
+        """What is refused for the first time may have been overtaken by a change, as by a nexthop that went meanwhile:
+        it is tried again at once, and rests only when that did not help."""
+        if not self._setback or batch.number <= self._setback:
+            self._setback = self._setback or self._number
+            self.bulk.retry()
+        else:
+            self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
 
     def tick(self, now: float) -> None:
         """Tries again what failed or waits; call it about once a second."""
