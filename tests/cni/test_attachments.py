@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from hornpipe.cni.attachments import complete_routes, of_targets, with_gateway
+from hornpipe.cni.attachments import alone, complete_routes, of_targets, with_gateway
 from hornpipe.cni.network import Network
 from hornpipe.cni.record import make, of_port
 from hornpipe.cni.result import Ip, Route
@@ -25,6 +26,11 @@ def test_a_gateway_where_ipam_names_none(address: str, keys: dict[str, bool], ro
     network = Network(name="red", **keys)  # type: ignore[arg-type]
     assert with_gateway(Ip(address=address), network, routed).gateway == gateway
     assert with_gateway(Ip(address=address, gateway="10.9.9.9"), network, routed).gateway == "10.9.9.9"
+
+
+def test_a_routed_address_is_alone() -> None:
+    assert alone(Ip(address="10.1.0.5/24", gateway="10.1.0.1")) == Ip(address="10.1.0.5/32", gateway="10.1.0.1")
+    assert alone(Ip(address="fd00::5/64")).address == "fd00::5/128"
 
 
 def test_routes_name_their_gateways() -> None:
@@ -57,8 +63,9 @@ def test_other_targets_are_another_instance() -> None:
 
 
 def test_a_record_is_found_again_in_its_port() -> None:
-    record = make("red", "c.1", "eth0", pod="default/web", uid="u-1", masquerade=True)
+    made = make("red", "c.1", "eth0", pod="default/web", uid="u-1")
+    record = msgspec.structs.replace(made, masquerade=("10.1.0.0/24", "fd00::/64"))
     port = PortSpec(name=record.name, instance="red", netns="/ns", description=record.description)
     assert of_port(port) == record
-    assert port.description == "pod=default/web uid=u-1 masquerade"
+    assert port.description == "pod=default/web uid=u-1 masquerade=10.1.0.0/24,fd00::/64"
     assert of_port(PortSpec(name="somebody's", instance="red", netns="/ns")) is None

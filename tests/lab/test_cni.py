@@ -291,3 +291,39 @@ def test_an_address_that_another_host_announces_is_refused_by_its_name(hosts: li
     with pytest.raises(PluginError, match=HOSTS[1]):
         hosts[0].runtime.add(net, "d", hosts[0].namespace("d"), capabilities={"ips": ["10.1.0.51"]})
     assert RR not in str(hosts[0].leases())
+
+
+# ---- routed (L3)
+
+
+def routed(host: int, **instance: Any) -> Json:
+    """One pool for all hosts: no subnet has to be a host's, as each address is a route."""
+    ranges = [
+        [{"subnet": POOL, "rangeStart": f"10.1.0.{host}0", "rangeEnd": f"10.1.0.{host}9"}],
+        [{"subnet": "fd00:1::/64", "rangeStart": f"fd00:1::{host}0", "rangeEnd": f"fd00:1::{host}9"}],
+    ]
+    spec = {**RTS, "type": "ipvpn", "vni": 5000, **instance}
+    return network(instance=spec, ipam={"type": "hornpipe-ipam", "ranges": ranges})
+
+
+def reach_each_other_routed(hosts: list[Cni], **instance: Any) -> None:
+    for number, cni in enumerate(hosts, 1):
+        net = routed(number, **instance)
+        for name in ("c", "d"):
+            cni.runtime.add(net, name, cni.namespace(name))
+        cni.runtime.check(net, "c", "/run/netns/c")
+    for address in ("10.1.0.11", "fd00:1::11", "10.1.0.20", "fd00:1::20"):
+        hosts[0].pings("c", address)
+    for number, cni in enumerate(hosts, 1):
+        for name in ("c", "d"):
+            cni.runtime.delete(routed(number, **instance), name, f"/run/netns/{name}")
+        cni.assert_nothing_left()
+
+
+def test_routed_in_the_hosts_own_table(hosts: list[Cni]) -> None:
+    reach_each_other_routed(hosts, host_table=True)
+
+
+@pytest.mark.kernel("vrf")
+def test_routed_in_a_vrf(hosts: list[Cni]) -> None:
+    reach_each_other_routed(hosts)

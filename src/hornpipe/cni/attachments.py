@@ -43,20 +43,14 @@ class Attachments:
     def has(self, record: Record) -> bool:
         return self._host.engine.port(SOURCE, record.name) is not None
 
-    def subnets(self, record: Record) -> tuple[str, ...]:
-        """Of its addresses."""
-        spec = self._host.engine.sources.get(SOURCE)
-        for port in spec.ports if spec is not None else ():
-            if port.name == record.name:
-                return tuple(sorted({str(ip_interface(text).network) for text in port.addresses}))
-        return ()
-
     # ---- come and go
 
     async def attach(self, record: Record, netns: str, network: Network, asked: Static, given: Result) -> Result:
         """`given`: addresses, routes and DNS. Returns, when the kernel has it all, the result of this plugin alone."""
         routed = self._is_routed(network)
         ips = tuple(with_gateway(ip, network, routed) for ip in given.ips)
+        if routed and not network.port.advertise_subnet:
+            ips = tuple(map(alone, ips))
         routes = complete_routes(given.routes, ips, network.isDefaultGateway or routed)
         instance = self._instance(network, asked, () if routed else ips)
         port = PortSpec(
@@ -164,6 +158,11 @@ class Attachments:
             routes=tuple(routes),
             dns=dns,
         )
+
+
+def alone(ip: Ip) -> Ip:
+    """Without its subnet: behind a router's port nobody else is on the link, and IPv6 would look for them there."""
+    return msgspec.structs.replace(ip, address=f"{ip_interface(ip.address).ip}/{32 if ip.family == 4 else 128}")
 
 
 def with_gateway(ip: Ip, network: Network, routed: bool) -> Ip:

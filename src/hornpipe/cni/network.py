@@ -149,7 +149,7 @@ def _named(found: Known) -> Known:
         raise CniFailure(failure.CONFIG, "missing network name")
     if len(found.name) > NAME_LENGTH or not found.name.isprintable() or ":" in found.name:
         raise CniFailure(
-            failure.CONFIG, f"network name {found.name!r}", f"at most {NAME_LENGTH} characters without colon"
+            failure.CONFIG, f"invalid network name {found.name!r}", f"at most {NAME_LENGTH} characters without colon"
         )
     return found
 

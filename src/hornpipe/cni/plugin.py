@@ -13,8 +13,11 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from hornpipe.cni import check, failure, network, record, result
 from hornpipe.cni import static as requested
@@ -58,8 +61,7 @@ class Plugin:
 
     async def restore(self) -> None:
         """At start, when the intent is there."""
-        records = [one for one in self.attachments.records() if one.masquerade]
-        await self.masquerade.restore({one.name: frozenset(self.attachments.subnets(one)) for one in records})
+        await self.masquerade.restore({one.name: frozenset(one.masquerade) for one in self.attachments.records()})
 
     # ---- ADD
 
@@ -67,9 +69,7 @@ class Plugin:
         request.check_netns()
         wanted, former = network.network(raw), network.previous(raw)
         asked = requested.static(wanted, request.arguments())
-        new = record.make(
-            wanted.name, request.container, request.interface, asked.pod, asked.uid, masquerade=wanted.ipMasq
-        )
+        new = record.make(wanted.name, request.container, request.interface, asked.pod, asked.uid)
         await self._reclaim(new, raw, wanted, request)
         async with self._locks.hold(new.name):
             self._adding.add((new.network, new.key))
@@ -89,6 +89,9 @@ class Plugin:
         given = await self.addressing.add(
             raw, wanted, request, asked, lambda address: self._host.holder(instance, address)
         )
+        if wanted.ipMasq:
+            subnets = sorted({str(ip_interface(ip.address).network) for ip in given.ips})
+            new = msgspec.structs.replace(new, masquerade=tuple(subnets))
         assert request.netns_descriptor is not None
         take_back = self._host.lend(request.netns, request.netns_descriptor)
         try:
@@ -98,7 +101,7 @@ class Plugin:
         if wanted.isGateway or wanted.isDefaultGateway or wanted.ipMasq:
             enable_forwarding({ip.family for ip in made.ips})
         if new.masquerade:
-            await self.masquerade.put(new.name, self.attachments.subnets(new))
+            await self.masquerade.put(new.name, new.masquerade)
         return made
 
     async def _undo(self, new: Record, raw: Raw, wanted: Names, request: Request) -> None:

@@ -1,7 +1,7 @@
 """What is kept of an attachment, and where: the port of source ``cni`` in the daemon's intent is all there is.
 
 The port's name is CNI's key (network, container, interface), never a pod's name, which is used again. The rest is in
-its description, as words a person can read, too: ``pod=default/web uid=... masquerade``.
+its description, as words a person can read, too: ``pod=default/web uid=... masquerade=10.1.0.0/24``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     interface: str
     pod: str = ""
     uid: str = ""
-    masquerade: bool = False
+    masquerade: tuple[str, ...] = ()
+    """Subnets."""
 
     @property
     def name(self) -> str:
@@ -30,8 +31,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def description(self) -> str:
-        words = [f"{key}={value}" for key, value in (("pod", self.pod), ("uid", self.uid)) if value]
-        return " ".join((*words, "masquerade") if self.masquerade else words)
+        pairs = (("pod", self.pod), ("uid", self.uid), ("masquerade", ",".join(self.masquerade)))
+        return " ".join(f"{key}={value}" for key, value in pairs if value)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -39,16 +40,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.container, self.interface
 
 
-def make(
-    network: str, container: str, interface: str, pod: str = "", uid: str = "", masquerade: bool = False
-) -> Record:
+def make(network: str, container: str, interface: str, pod: str = "", uid: str = "") -> Record:
     made = Record(
         network=network,
         container=container,
         interface=interface,
         pod="".join(pod.split()),
         uid="".join(uid.split()),
-        masquerade=masquerade,
     )
     if len(made.name) > NAME_LENGTH:
         words = f"with its network and interface at most {NAME_LENGTH} characters"
@@ -68,5 +66,5 @@ def of_port(port: PortSpec) -> Record | None:
         interface=words[2],
         pod=given.get("pod", ""),
         uid=given.get("uid", ""),
-        masquerade="masquerade" in given,
+        masquerade=tuple(filter(None, given.get("masquerade", "").split(","))),
     )

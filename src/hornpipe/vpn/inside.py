@@ -5,6 +5,7 @@ from __future__ import annotations
 from hornpipe.forwarding.entry import InsideRoute
 from hornpipe.net.ip import Address
 from hornpipe.net.prefix import Prefix
+from hornpipe.vpn.field import check_prefix, parse
 from hornpipe.vpn.spec import PortSpec, Refused
 
 EXAMPLE = "such as 10.9.0.0/16 via 10.0.0.1"
@@ -20,11 +21,8 @@ def _route(text: str, field: str) -> InsideRoute:
     words = text.split()
     if len(words) not in (1, 3) or (len(words) == 3 and words[1] != "via"):
         raise Refused(field, f"{text!r} is not a route", EXAMPLE)
-    try:
-        prefix = Prefix.parse(words[0])
-        gateway = bytes(Address.parse(words[2])) if len(words) == 3 else b""
-    except ValueError as error:
-        raise Refused(field, str(error), EXAMPLE) from error
+    prefix = Prefix(check_prefix(words[0], field))
+    gateway = bytes(parse(Address, words[2], field)) if len(words) == 3 else b""
     address = bytes(prefix.address)
     if gateway and len(gateway) != len(address):
         raise Refused(field, f"{text!r} mixes IPv4 and IPv6", EXAMPLE)
