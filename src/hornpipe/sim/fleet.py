@@ -8,6 +8,7 @@ fleet.run(10.0)
 
 from __future__ import annotations
 
+import heapq
 import random
 from collections.abc import Callable
 from math import inf
@@ -32,6 +33,9 @@ class Fleet:
         self.network = Network(self.clock, lambda: latency * (0.5 + self.random.random()))
         self.hosts: dict[str, Host] = {}
         self.injectors: dict[str, Injector] = {}
+        self._deadlines: list[tuple[float, str]] = []
+        self._due: dict[str, float] = {}
+        """Address -> its newest entry in `_deadlines`; former ones mean nothing."""
 
     @property
     def now(self) -> float:
@@ -46,6 +50,7 @@ class Fleet:
     def start(self, host: Host) -> None:
         self.network.endpoints[host.address] = host.start(self.now)
         host.turn(self.now)
+        self.wake(host.address)
 
     def kill(self, host: Host) -> None:
         """kill -9: TCP ends, kernel and intent stay."""
@@ -54,8 +59,9 @@ class Fleet:
 
     def stop(self, host: Host) -> None:
         """SIGTERM."""
-        host.running.stop(self.now)
-        self.network.serve(host.address, host.running)
+        host.running.stop(self.now + host.epoch)
+        if host.endpoint is not None:
+            self.network.serve(host.address, host.endpoint)
         self.kill(host)
 
     def inject(self, address: str, target: str, families: tuple[int, ...] = (EVPN,), **more: object) -> Injector:
@@ -79,36 +85,63 @@ class Fleet:
 
     def run_until(self, done: Callable[[], bool], seconds: float = 30.0) -> bool:
         """Lets time pass until `done` or for `seconds`; whether it was done."""
-        end = self.now + seconds
+        for address in (*self.hosts, *self.injectors):  # somebody may have done something to any of them
+            self.wake(address)
+        return self.proceed(done, self.now + seconds)
+
+    def proceed(self, done: Callable[[], bool], end: float) -> bool:
+        """The same for whoever wakes those that he does something to: a turn costs what happens in it."""
         while True:
             self._serve()
             if done():
                 return True
-            due = min(self.clock.next, self._deadline(), end)
+            due = min(self.clock.next, self._next_deadline(), end)
+            self.clock.advance(due)
+            self._wake_due()
             if due >= end:
-                self.clock.advance(end)
-                self._tick()
                 self._serve()
                 return done()
-            self.clock.advance(due)
-            self._tick()
 
-    def _deadline(self) -> float:
-        engines = [host.engine.next_deadline() for host in self.hosts.values() if host.engine is not None]
-        return min([*engines, *[injector.next_deadline() for injector in self.injectors.values()]], default=inf)
+    def wake(self, address: str) -> None:
+        """It gets a turn before time goes on."""
+        self.network.awake[address] = None
 
-    def _tick(self) -> None:
-        for injector in self.injectors.values():
-            if injector.next_deadline() <= self.now:
-                injector.tick(self.now)
+    def _next_deadline(self) -> float:
+        heap, due = self._deadlines, self._due
+        while heap and due.get(heap[0][1]) != heap[0][0]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else inf
+
+    def _wake_due(self) -> None:
+        while self._next_deadline() <= self.now:
+            _, address = heapq.heappop(self._deadlines)
+            del self._due[address]
+            self.wake(address)
+
+    def _note(self, address: str, deadline: float) -> None:
+        if deadline != self._due.get(address, inf):
+            self._due[address] = deadline
+            heapq.heappush(self._deadlines, (deadline, address))
 
     def _serve(self) -> None:
-        for host in self.hosts.values():
-            if host.engine is not None:
-                host.turn(self.now)
-                self.network.serve(host.address, host.engine)
-        for address, injector in self.injectors.items():
+        awake = self.network.awake
+        while awake:
+            address = next(iter(awake))
+            del awake[address]
+            if not self.network.is_frozen(address):
+                self._serve_one(address)
+
+    def _serve_one(self, address: str) -> None:
+        host, injector = self.hosts.get(address), self.injectors.get(address)
+        if host is not None and host.endpoint is not None:
+            host.turn(self.now)
+            self.network.serve(address, host.endpoint)
+            self._note(address, host.next_deadline())
+        elif injector is not None:
+            if injector.next_deadline() <= self.now:
+                injector.tick(self.now)
             self.network.serve(address, injector)
+            self._note(address, injector.next_deadline())
 
 
 def peer_of(address: str, router_id: str = "", *, local_as: int = LOCAL_AS, **more: object) -> PeerConfig:

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import random
+from math import inf
 from typing import Any
 
 import msgspec
 
+from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.dataplane.dummy import connect, sync
 from hornpipe.dataplane.dummy_kernel import DummyKernel
 from hornpipe.engine.engine import Engine
 from hornpipe.engine.intent import Intent
 from hornpipe.engine.settings import Settings
+from hornpipe.sim.wire import Speaking
 from hornpipe.vpn.spec import InstanceSpec, PortSpec
 
 
 class Host:
-    """`engine` is None while the daemon is not running; kernel and intent outlive it."""
+    """`engine` is None while the daemon is not running; kernel and intent outlive it.
 
-    def __init__(self, settings: Settings, seed: int = 0) -> None:
+    `epoch` is what its monotonic clock is ahead of the fleet's: no two hosts were booted at the same time, and a reboot
+    sets it anew. So no time may leave a host and mean something, nor survive a reboot in the intent."""
+
+    def __init__(
+        self, settings: Settings, seed: int = 0, kernel: DummyKernel | None = None, epoch: float = 0.0
+    ) -> None:
         self.settings = settings
-        self.kernel = DummyKernel()
+        self.kernel = kernel if kernel is not None else DummyKernel()
+        self.epoch = epoch
         self.engine: Engine | None = None
+        self.endpoint: Speaking | None = None
+        """What the network sees of the engine."""
         self.stored: bytes | None = None
         """The intent file."""
         self._jitter = random.Random(seed).random
@@ -37,10 +48,12 @@ class Host:
             raise RuntimeError(f"{self.address} is not running")
         return self.engine
 
-    def start(self, now: float) -> Engine:
+    def start(self, at: float) -> Speaking:
         """As the daemon does: intent, kernel, then sessions."""
+        now = at + self.epoch
         engine = self.make(now)
         self.engine = engine
+        self.endpoint = Shifted(engine, self.epoch) if self.epoch else engine
         self._stored_revision = -1
         stored, lost = None, ""
         try:
@@ -53,19 +66,25 @@ class Host:
         engine.links_changed(engine.forwarding.take_presence(), now)
         engine.kernel_macs(engine.forwarding.take_learnt(), now)
         engine.kernel_scanned(now)
-        return engine
+        return self.endpoint
 
     def make(self, now: float) -> Engine:
         """A subclass may have another one."""
         return Engine(self.settings, now, self._jitter)
 
     def kill(self) -> None:
-        self.engine = None
+        self.engine = self.endpoint = None
         self.kernel.sink = None
 
-    def turn(self, now: float) -> None:
+    def next_deadline(self) -> float:
+        """When it is to have a turn at the latest, in the fleet's time."""
+        if self.engine is None:
+            return inf
+        return min(self.engine.next_deadline(), self.engine.forwarding.rare.retry_at or inf) - self.epoch
+
+    def turn(self, at: float) -> None:
         """One turn of the pump, until nothing is left to do."""
-        engine = self.engine
+        engine, now = self.engine, at + self.epoch
         if engine is None:
             return
         if now >= engine.next_deadline():
@@ -103,7 +122,51 @@ class Host:
             self.kernel.add_link(interface)
         fields: dict[str, Any] = {"name": interface, "interface": interface, "sticky": sticky, **more}
         port = PortSpec(instance=instance.name, mac=mac, addresses=addresses, **fields)
-        self.running.attach(source, instance, port, now)
+        self.running.attach(source, instance, port, now + self.epoch)
 
     def detach(self, now: float, interface: str, *, source: str = "sim") -> None:
-        self.running.detach(source, interface, now)
+        self.running.detach(source, interface, now + self.epoch)
+
+
+class Shifted:
+    """An engine for the network when its clock is not the fleet's."""
+
+    __slots__ = ("_engine", "_epoch")
+
+    def __init__(self, engine: Engine, epoch: float) -> None:
+        self._engine = engine
+        self._epoch = epoch
+
+    @property
+    def ready_connections(self) -> set[int]:
+        return self._engine.ready_connections
+
+    def take_connects(self) -> list[PeerConfig]:
+        return self._engine.take_connects()
+
+    def connected(self, peer: str, local_address: str, now: float) -> int | None:
+        return self._engine.connected(peer, local_address, now + self._epoch)
+
+    def connect_failed(self, peer: str, reason: str, now: float) -> None:
+        self._engine.connect_failed(peer, reason, now + self._epoch)
+
+    def accept(self, remote_address: str, local_address: str, now: float) -> int | None:
+        return self._engine.accept(remote_address, local_address, now + self._epoch)
+
+    def received(self, conn: int, data: bytes, now: float) -> None:
+        self._engine.received(conn, data, now + self._epoch)
+
+    def closed(self, conn: int, reason: str, now: float) -> None:
+        self._engine.closed(conn, reason, now + self._epoch)
+
+    def take_bytes(self, conn: int, budget: int, now: float) -> bytes:
+        return self._engine.take_bytes(conn, budget, now + self._epoch)
+
+    def take_closes(self) -> list[int]:
+        return self._engine.take_closes()
+
+    def next_deadline(self) -> float:
+        return self._engine.next_deadline() - self._epoch
+
+    def tick(self, now: float) -> None:
+        self._engine.tick(now + self._epoch)
