@@ -29,8 +29,8 @@ from hornpipe.forwarding.state import Forwarding
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
 from hornpipe.rib.rib import Rib
-from hornpipe.vpn.desired import PortId
 from hornpipe.vpn.edge import Edge
+from hornpipe.vpn.plan import PortId
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, SourceSpec
 
 CONGESTED = 50_000

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import msgspec
 
 from hornpipe.vpn.check import CheckedPort, check_instance, check_port, check_source
-from hornpipe.vpn.desired import Change
 from hornpipe.vpn.edge import Edge
+from hornpipe.vpn.plan import Change
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, Refused, SourceSpec
 
 

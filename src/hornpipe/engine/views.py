@@ -18,10 +18,10 @@ from hornpipe.net.mac import Mac
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.net.rt import RouteTarget
 from hornpipe.rib.rib import Rib
-from hornpipe.vpn.desired import PortId
 from hornpipe.vpn.domain import Domain
 from hornpipe.vpn.edge import Edge
 from hornpipe.vpn.instance import Instance
+from hornpipe.vpn.plan import PortId
 from hornpipe.vpn.station import Attachment, Station
 
 # ---- peers

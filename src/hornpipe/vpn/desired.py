@@ -1,79 +1,30 @@
-"""The desired state of all sources together: which instances there are, which ports are in them, and what may not be.
+"""The desired state of all sources together: which instances there are, and which ports are in them.
 
 Every change of one source is first planned (`plan`), which either refuses it or says exactly what will differ, and then
 committed (`commit`), which cannot fail. So a change happens as a whole or not at all. The indices below make planning a
 change cost what the change is, not what the state is.
 
 An instance name belongs to the source that defined it first. Others may define it equally (the old agents send the
-instance with every attach) but not differently. It lives while a source defines it or a port needs it.
+instance with every attach) but not differently. It lives while a source defines it, a port needs it, or another
+instance does: a broadcast domain its router, a port of a router the broadcast domain whose bridge it is.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from hornpipe.net.ip import Address
-from hornpipe.net.mac import Mac
-from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.vpn.check import PORT_OF_EVPN, PORT_OF_IPVPN, CheckedInstance, CheckedPort, check_belongs, door_name
-from hornpipe.vpn.domain import Domain, Shape, shape
-from hornpipe.vpn.routed.terms import Routing
+from hornpipe.vpn.conflicts import Conflicts
+from hornpipe.vpn.domain import Shape, shape
+from hornpipe.vpn.plan import Change, Definition, Plan, PortId
 from hornpipe.vpn.spec import InstanceSpec, Refused
-
-PortId = tuple[str, str]
-"""(source, port name)."""
 
 
 def _host_table(checked: CheckedInstance) -> bool:
     return checked.router is not None and checked.router.host_table
-
-
-class Conflict(Protocol):
-    def __call__(self, port: PortId, what: str, reason: str, remedy: str) -> Refused: ...
-
-
-def text_of(port: PortId) -> str:
-    return f"{port[1]!r} of source {port[0]!r}"
-
-
-class Definition:
-    """One instance name: who defines it (the first one rules) and which ports are in it."""
-
-    __slots__ = ("current", "holders", "ports")
-
-    def __init__(self, current: CheckedInstance, holders: dict[str, CheckedInstance], ports: set[PortId]) -> None:
-        self.current, self.holders, self.ports = current, holders, ports
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What one source wants different. `fields` maps names of instances and ports to the JSON path for a refusal."""
-
-    source: str
-    define: dict[str, CheckedInstance] = {}
-    undefine: frozenset[str] = frozenset()
-    put: dict[str, CheckedPort] = {}
-    drop: frozenset[str] = frozenset()
-    instance_fields: dict[str, str] = {}
-    port_fields: dict[str, str] = {}
-
-
-class Plan(msgspec.Struct, kw_only=True):
-    """What will differ. Ports: out of their old domain first, then into the new one.
-
-    Definitions share their sets of ports with the present ones; only `commit` changes these.
-    """
-
-    definitions: dict[str, Definition | None] = {}
-    domains: dict[str, Shape | None] = {}
-    """None: gone."""
-    renamed: dict[str, str] = {}
-    """Old domain key -> new one, where the same broadcast domain goes on under other RTs."""
-    leaving: dict[PortId, tuple[str, CheckedPort]] = {}
-    entering: dict[PortId, tuple[str, CheckedPort]] = {}
 
 
 class Desired:
@@ -86,8 +37,8 @@ class Desired:
         """Domain -> instance names."""
         self.users: dict[str, set[str]] = {}
         """Routed instance -> instances of broadcast domains that it routes for."""
-        self._macs: dict[tuple[str, bytes], PortId] = {}
-        self._addresses: dict[tuple[str, bytes], tuple[bytes, PortId]] = {}
+        self.macs: dict[tuple[str, bytes], PortId] = {}
+        self.addresses: dict[tuple[str, bytes], tuple[bytes, PortId]] = {}
 
     def domain_of(self, port: PortId) -> str:
         return self.definitions[self.ports[port].instance].current.domain
@@ -100,8 +51,9 @@ class Desired:
         self._plan_definitions(change, plan)
         self._plan_ports(change, plan)
         self._plan_domains(plan)
-        self._check_domains(change, plan, allocated_vnis)
-        self._check_ports(change, plan)
+        conflicts = Conflicts(self, change, plan)
+        conflicts.check_domains(allocated_vnis)
+        conflicts.check_ports()
         return plan
 
     def _plan_definitions(self, change: Change, plan: Plan) -> None:
@@ -252,10 +204,10 @@ class Desired:
                 plan.renamed.setdefault(old, new)
 
     def _shape(self, domain: str, names: Sequence[str], plan: Plan) -> Shape:
-        doors = [port for port in (self._door(name, plan) for name in names) if port is not None]
-        return shape(domain, [self._after(plan, name) for name in names], doors[0] if doors else None)
+        doors = [port for port in (self.door(name, plan) for name in names) if port is not None]
+        return shape(domain, [self.after(name, plan) for name in names], doors[0] if doors else None)
 
-    def _door(self, name: str, plan: Plan) -> CheckedPort | None:
+    def door(self, name: str, plan: Plan) -> CheckedPort | None:
         """As `_door_after`, once the ports are planned."""
         at = door_name(name)
         port = self._staying(self.interfaces.get(at), plan)
@@ -263,134 +215,14 @@ class Desired:
             return self.ports[port]
         return next((checked for _, checked in plan.entering.values() if checked.interface == at), None)
 
-    def _after(self, plan: Plan, name: str) -> CheckedInstance:
+    def after(self, name: str, plan: Plan) -> CheckedInstance:
+        """The instance as it will be."""
         definition = plan.definitions.get(name) or self.definitions[name]
         return definition.current
-
-    def _check_domains(self, change: Change, plan: Plan, allocated: Mapping[int, str]) -> None:
-        """VNI, RD and foreign bridge are each one domain's."""
-        if not any(plan.domains.values()):
-            return
-        unchanged = [domain for key, domain in self.domains.items() if key not in plan.domains]
-        wanted = [domain for domain in plan.domains.values() if domain is not None]
-        vnis = {vni: key for vni, key in allocated.items() if self._keeps_allocated(key, plan)}
-        # A domain that is renamed keeps its numbers; under the old name they are not another's.
-        vnis = {vni: plan.renamed.get(key, key) for vni, key in vnis.items()}
-        vnis.update({domain.vni: domain.key for domain in unchanged if domain.vni})
-        _check_unique(change, wanted, "vni", vnis, lambda domain: domain.vni, str)
-        rds = {domain.rd: domain.key for domain in unchanged if domain.rd}
-        _check_unique(change, wanted, "rd", rds, lambda domain: domain.rd, lambda rd: str(RouteDistinguisher(rd)))
-        bridges = {domain.bridge: domain.key for domain in unchanged if domain.bridge}
-        _check_unique(change, wanted, "bridge", bridges, lambda domain: domain.bridge, str)
-        for domain in wanted:
-            if isinstance(domain, Domain) and domain.door:
-                self._check_door(domain, plan, change)
-
-    def _check_door(self, domain: Domain, plan: Plan, change: Change) -> None:
-        """A broadcast domain is in one VRF."""
-        doors = [name for name in domain.names if self._door(name, plan) is not None]
-        own = [name for name in domain.names if self._after(plan, name).spec.vrf]
-        if own or len(doors) > 1:
-            reason = f"instance {doors[0]!r} is in the VRF {domain.vrf!r} by a port"
-            field = next((change.instance_fields[name] for name in own if name in change.instance_fields), "")
-            if field:
-                raise Refused(f"{field}.vrf", reason, "detach that port first", "conflict")
-            reason = f"instance {doors[0]!r} is in a VRF already"
-            port = next((name for name, port in change.put.items() if port.spec.evpn in doors), "")
-            raise Refused(f"{change.port_fields.get(port, 'port')}.evpn", reason, "name another", "conflict")
-
-    def _keeps_allocated(self, key: str, plan: Plan) -> bool:
-        """The domain has an allocated VNI and goes on with it."""
-        after = plan.domains.get(plan.renamed.get(key, key), self.domains.get(key))
-        return after is not None and not after.vni
-
-    def _check_ports(self, change: Change, plan: Plan) -> None:
-        interfaces: dict[str, PortId] = {}
-        macs: dict[tuple[str, bytes], PortId] = {}
-        addresses: dict[tuple[str, bytes], tuple[bytes, PortId]] = {}
-
-        def conflict(port: PortId, what: str, reason: str, remedy: str) -> Refused:
-            field = change.port_fields.get(port[1], "port") if port[0] == change.source else "instance"
-            return Refused(f"{field}.{what}", reason, remedy, "conflict")
-
-        for port, (domain, checked) in plan.entering.items():
-            other = interfaces.get(checked.interface) or self._staying(self.interfaces.get(checked.interface), plan)
-            if other is not None:
-                raise conflict(
-                    port, "interface", f"{checked.interface} is port {text_of(other)}", "one port an interface"
-                )
-            interfaces[checked.interface] = port
-            shape = plan.domains.get(domain) or self.domains[domain]
-            if isinstance(shape, Domain):
-                self._check_stations(port, checked, shape, plan, macs, conflict)
-            elif overlap := set(checked.gateways) & {a for endpoint in checked.endpoints for a in endpoint.addresses}:
-                reason = f"{Address(overlap.pop())} is the port's own"
-                raise conflict(port, "gateway", reason, "the host cannot answer for it: give another")
-            for endpoint in checked.endpoints:
-                for address in endpoint.addresses:
-                    self._check_address(port, address, endpoint.mac, domain, plan, addresses, conflict)
-        self._check_gateways(change, plan, {at: mac for at, (mac, _) in addresses.items()})
-
-    def _check_stations(
-        self,
-        port: PortId,
-        checked: CheckedPort,
-        domain: Domain,
-        plan: Plan,
-        macs: dict[tuple[str, bytes], PortId],
-        conflict: Conflict,
-    ) -> None:
-        for endpoint in checked.endpoints:
-            at = (domain.key, endpoint.mac)
-            other = macs.get(at) or self._staying(self._macs.get(at), plan)
-            if other is not None or endpoint.mac == domain.gateway_mac:
-                whose = f"port {text_of(other)}" if other else "the gateway"
-                raise conflict(port, "mac", f"{Mac(endpoint.mac)} is at {whose}", "detach it there first")
-            macs[at] = port
-            for address in endpoint.addresses:
-                if any(address == own for own, _ in (*domain.gateways, *domain.host_addresses)):
-                    raise conflict(port, "addresses", f"{Address(address)} is the gateway's", "give another address")
-
-    def _check_address(
-        self,
-        port: PortId,
-        address: bytes,
-        mac: bytes,
-        domain: str,
-        plan: Plan,
-        entering: dict[tuple[str, bytes], tuple[bytes, PortId]],
-        conflict: Conflict,
-    ) -> None:
-        """In a broadcast domain an address has one MAC, in a VRF it is at one port."""
-        at = (domain, address)
-        known = entering.get(at) or self._bound(domain, address, plan)
-        routed = isinstance(plan.domains.get(domain) or self.domains[domain], Routing)
-        if known is not None and routed and known[1] != port:
-            reason = f"{Address(address)} is at port {text_of(known[1])}"
-            raise conflict(port, "addresses", reason, "detach it there first, or give another address")
-        if known is not None and known[0] != mac:
-            reason = f"{Address(address)} is bound to MAC {Mac(known[0])}"
-            raise conflict(port, "addresses", reason, "detach it there first, or give that MAC")
-        entering[at] = (mac, port)
-
-    def _check_gateways(self, change: Change, plan: Plan, entering: dict[tuple[str, bytes], bytes]) -> None:
-        for domain in (domain for domain in plan.domains.values() if isinstance(domain, Domain)):
-            field = change.instance_fields.get(domain.names[0], "instance")
-            for what, held in (("gateways", domain.gateways), ("host_addresses", domain.host_addresses)):
-                for address, _ in held:
-                    if (domain.key, address) in entering or self._bound(domain.key, address, plan) is not None:
-                        reason = f"{Address(address)} is an attached port's"
-                        raise Refused(f"{field}.{what}", reason, "detach it first", "conflict")
-            if domain.gateway_mac and self._staying(self._macs.get((domain.key, domain.gateway_mac)), plan) is not None:
-                raise Refused(f"{field}.gateway_mac", "is an attached port's MAC", "give another", "conflict")
 
     @staticmethod
     def _staying(port: PortId | None, plan: Plan) -> PortId | None:
         return None if port is None or port in plan.leaving else port
-
-    def _bound(self, domain: str, address: bytes, plan: Plan) -> tuple[bytes, PortId] | None:
-        found = self._addresses.get((domain, address))
-        return found if found is not None and found[1] not in plan.leaving else None
 
     # ---- committing
 
@@ -433,14 +265,14 @@ class Desired:
         switched = self.definitions[checked.instance].current.router is None
         for endpoint in checked.endpoints:
             if switched and add:
-                self._macs[(domain, endpoint.mac)] = port
+                self.macs[(domain, endpoint.mac)] = port
             elif switched:
-                del self._macs[(domain, endpoint.mac)]
+                del self.macs[(domain, endpoint.mac)]
             for address in endpoint.addresses:
                 if add:
-                    self._addresses[(domain, address)] = (endpoint.mac, port)
+                    self.addresses[(domain, address)] = (endpoint.mac, port)
                 else:
-                    del self._addresses[(domain, address)]
+                    del self.addresses[(domain, address)]
 
     def orphans(self) -> Iterable[CheckedInstance]:
         """Instances nobody defines any more, that ports still need."""
@@ -467,28 +299,6 @@ class Desired:
         plan.definitions.update(dict.fromkeys(going))
         self._plan_domains(plan)
         return plan
-
-
-Value = TypeVar("Value", int, bytes, str)
-
-
-def _check_unique(
-    change: Change,
-    wanted: Iterable[Shape],
-    what: str,
-    seen: dict[Value, str],
-    value_of: Callable[[Shape], Value],
-    text: Callable[[Value], str],
-) -> None:
-    for domain in wanted:
-        value = value_of(domain)
-        if not value:
-            continue
-        other = seen.setdefault(value, domain.key)
-        if other != domain.key:
-            field = change.instance_fields.get(domain.names[0], "instance")
-            reason = f"{text(value)} is in use by instance {other!r}"
-            raise Refused(f"{field}.{what}", reason, "give another", "conflict")
 
 
 def same_meaning(a: CheckedInstance, b: CheckedInstance) -> bool:

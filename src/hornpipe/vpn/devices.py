@@ -8,8 +8,8 @@ from hornpipe.forwarding.bulk import TableState
 from hornpipe.forwarding.entry import Bridge, Gateway, NetnsPort, Port, Vxlan
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.vpn.check import CheckedPort
-from hornpipe.vpn.desired import PortId
 from hornpipe.vpn.field import derived_mac
+from hornpipe.vpn.plan import PortId
 from hornpipe.vpn.tables import FdbTable, FloodTable, LocalTable, NeighTable
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from hornpipe.net.mac import Mac
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.vpn.allocate import Identifier
 from hornpipe.vpn.check import CheckedInstance
-from hornpipe.vpn.desired import Change, Desired, Plan, PortId
+from hornpipe.vpn.desired import Desired
 from hornpipe.vpn.domain import Domain, Shape
 from hornpipe.vpn.feasible import check_feasible
 from hornpipe.vpn.instance import Instance
+from hornpipe.vpn.plan import Change, Plan, PortId
 from hornpipe.vpn.routed.router import Router
 from hornpipe.vpn.routed.terms import Routing
 from hornpipe.vpn.station import Station

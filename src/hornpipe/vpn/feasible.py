@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hornpipe.vpn.desired import Change, Plan
 from hornpipe.vpn.domain import Domain
+from hornpipe.vpn.plan import Change, Plan
 from hornpipe.vpn.routed.terms import MPLS_ENCAPSULATIONS, Routing
 from hornpipe.vpn.spec import Refused
 

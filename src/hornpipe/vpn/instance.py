@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
 from hornpipe.vpn.check import CheckedPort
-from hornpipe.vpn.desired import PortId
 from hornpipe.vpn.devices import Devices
 from hornpipe.vpn.domain import Domain
 from hornpipe.vpn.imported import Imported
 from hornpipe.vpn.mobility import Claim, Moves, next_sequence, outranked
 from hornpipe.vpn.origin import Origin
+from hornpipe.vpn.plan import PortId
 from hornpipe.vpn.remote import Remote
 from hornpipe.vpn.station import Attachment, Station
 

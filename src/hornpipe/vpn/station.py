@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hornpipe.vpn.desired import PortId
+from hornpipe.vpn.plan import PortId
 
 
 class Attachment:

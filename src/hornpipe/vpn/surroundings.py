@@ -17,8 +17,8 @@ from hornpipe.forwarding.state import Forwarding
 from hornpipe.rib.path import Path
 from hornpipe.vpn.allocate import Identifiers
 from hornpipe.vpn.check import CheckedPort
-from hornpipe.vpn.desired import PortId
 from hornpipe.vpn.origin import LocalRoutes
+from hornpipe.vpn.plan import PortId
 from hornpipe.vpn.routed.transport import Transport
 from hornpipe.vpn.spec import Encapsulation
 

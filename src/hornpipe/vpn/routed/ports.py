@@ -9,8 +9,8 @@ from hornpipe.forwarding.table import Hop, Hops, LabelValue
 from hornpipe.net.prefix import Prefix
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.vpn.check import CheckedPort
-from hornpipe.vpn.desired import PortId
 from hornpipe.vpn.origin import LOCAL_PREF
+from hornpipe.vpn.plan import PortId
 from hornpipe.vpn.routed.local import Way
 from hornpipe.vpn.routed.origin import Announcement
 from hornpipe.vpn.routed.terms import Fallback

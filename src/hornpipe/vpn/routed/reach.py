@@ -5,7 +5,7 @@ all) is derived a few times. A `Use` is one way out of one router; all paths tha
 route that changes its reflector changes nothing here.
 
 - VPN-IPv4/IPv6 (RFC 4364, RFC 4659): 20 bits of label; RFC 9012 section 4.1: the encapsulations the PE takes. None
-  named is plain MPLS.
+  named is plain MPLS, or what the router is configured for.
 - E-VPN type 5 (RFC 9136): raw 24 bits of L3 VNI, router's MAC (section 4.4.1); with a gateway address that address says
   where (sections 4.1, 4.2).
 - E-VPN type 2 with a second label (RFC 9135 section 4.1): a host's route.
@@ -110,6 +110,7 @@ class Reach:
         "records",
         "router_mac",
         "targets",
+        "unnamed",
         "uses",
         "vni",
         "vtep",
@@ -128,6 +129,8 @@ class Reach:
         self.label = -1
         self.vni = 0
         self.offers: tuple[Encapsulation, ...] = ()
+        self.unnamed = False
+        """A VPN route that names no encapsulation: `offers` is then what that means by RFC 4364."""
         self.reason = ""
         """Why no router of ours can use it."""
         self.uses: dict[int, Use | None] = {}
@@ -141,6 +144,7 @@ class Reach:
 
     def _read_vpn(self, path: Path) -> None:
         kinds = path.attributes.encapsulations
+        self.unnamed = not kinds
         self.offers = tuple({TUNNELS[kind]: None for kind in kinds if kind in TUNNELS}) if kinds else ("mpls",)
         self.label = label_of(path.payload)
         self.router_mac = b""

@@ -30,10 +30,11 @@ from hornpipe.vpn.routed.local import Local
 from hornpipe.vpn.routed.origin import RouterOrigin
 from hornpipe.vpn.routed.ports import RouterPorts
 from hornpipe.vpn.routed.reach import Reach, Use
-from hornpipe.vpn.routed.terms import MPLS_ENCAPSULATIONS, Routing
+from hornpipe.vpn.routed.terms import MPLS_ENCAPSULATIONS, MPLS_TUNNELS, Routing
 
 if TYPE_CHECKING:
     from hornpipe.vpn.routed.carrier import Carrier
+    from hornpipe.vpn.spec import Encapsulation
     from hornpipe.vpn.surroundings import Surroundings
 
 FAMILIES = (VPNV4, VPNV6, EVPN)
@@ -196,7 +197,8 @@ class Router:
         if reach.gateway:
             use = Use("overlay", gateway=reach.gateway, order=reach.order, six=bool(mark & 1))
         else:
-            encapsulation = next(word for word in self.encapsulations if word in reach.offers)
+            encapsulation = self._encapsulation(reach)
+            assert encapsulation is not None  # or `why` had said so
             use = Use(
                 encapsulation,
                 self.encapsulations.index(encapsulation),
@@ -217,19 +219,23 @@ class Router:
             return "no route target in common"
         if reach.local:
             return "it is this instance's own" if self.around.owner(key) is self else ""
-        if not reach.gateway and not any(word in reach.offers for word in self.encapsulations):
+        if reach.gateway:
+            return ""
+        encapsulation = self._encapsulation(reach)
+        if encapsulation is None:
             ours, theirs = ", ".join(self.encapsulations) or "none", ", ".join(reach.offers)
             return f"no encapsulation in common: {theirs} there, {ours} here"
-        if any(word != "mpls" and word in MPLS_ENCAPSULATIONS for word in reach.offers) and not reach.vni:
-            return self._why_no_tunnel(reach)
-        return ""
-
-    def _why_no_tunnel(self, reach: Reach) -> str:
-        """GRE and UDP tunnels are IPv4 here."""
-        encapsulation = next(word for word in self.encapsulations if word in reach.offers)
-        if encapsulation != "mpls" and len(reach.vtep) != 4:
+        if encapsulation in MPLS_TUNNELS and len(reach.vtep) != 4:
             return f"{encapsulation} over IPv6 is not supported"
         return ""
+
+    def _encapsulation(self, reach: Reach) -> Encapsulation | None:
+        """The first of ours that the PE takes. One that names none (FRR does not) is configured for what it takes, and
+        so are we: if that is not plain MPLS, it is our first tunnel."""
+        for word in self.encapsulations:
+            if word in reach.offers:
+                return word
+        return next((word for word in self.encapsulations if word in MPLS_TUNNELS), None) if reach.unnamed else None
 
     # ---- ways out
 

@@ -13,6 +13,7 @@ import msgspec
 from hornpipe.vpn.field import check_address, check_interface, check_mac, check_prefix, check_rts
 from hornpipe.vpn.spec import AttractSpec, ClassifierSpec, Encapsulation, FallbackSpec, InstanceSpec, Refused
 
+MPLS_TUNNELS: tuple[Encapsulation, ...] = ("mpls-gre", "mpls-udp")
 MPLS_ENCAPSULATIONS: tuple[Encapsulation, ...] = ("mpls", "mpls-gre", "mpls-udp")
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmpv6": 58, "sctp": 132}
 """Words for IP protocol numbers in a classifier."""
