@@ -86,6 +86,15 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """For tests that leave nothing."""
+    made = Daemon(tmp_path_factory.mktemp("shared"))
+    made.start()
+    yield made
+    made.stop()
+
+
 @pytest.fixture
 def stopped(tmp_path: Path) -> Iterator[Daemon]:
     """Not started yet."""

@@ -121,18 +121,18 @@ def test_one_instance_for_all_containers_which_goes_with_the_last(daemon: Daemon
     assert daemon.rows("/v1/instances") == []
 
 
-def test_an_instance_that_is_not_there_is_refused(daemon: Daemon, netns: str) -> None:
+def test_an_instance_that_is_not_there_is_refused(shared: Daemon, netns: str) -> None:
     with pytest.raises(PluginError, match="there is no instance 'blue'") as refused:
-        daemon.runtime.add(network(instance="blue", ipam=IPAM), "c1", netns)
+        shared.runtime.add(network(instance="blue", ipam=IPAM), "c1", netns)
     assert refused.value.code == 7
-    assert_nothing_left(daemon)
+    assert_nothing_left(shared)
 
 
-def test_what_the_engine_refuses_is_told_and_undone(daemon: Daemon, netns: str) -> None:
+def test_what_the_engine_refuses_is_told_and_undone(shared: Daemon, netns: str) -> None:
     with pytest.raises(PluginError, match="import_rts") as refused:
-        daemon.runtime.add(red(instance={"import_rts": ["nonsense"]}), "c1", netns)
+        shared.runtime.add(red(instance={"import_rts": ["nonsense"]}), "c1", netns)
     assert refused.value.code == 7
-    assert_nothing_left(daemon)
+    assert_nothing_left(shared)
 
 
 def test_a_failing_step_gives_the_address_back(daemon: Daemon, netns: str) -> None:
@@ -216,13 +216,13 @@ ENVIRONMENT: list[tuple[str, Json, int, str]] = [
 
 
 @pytest.mark.parametrize(("command", "env", "code", "words"), ENVIRONMENT)
-def test_a_wrong_environment(daemon: Daemon, netns: str, command: str, env: Json, code: int, words: str) -> None:
+def test_a_wrong_environment(shared: Daemon, netns: str, command: str, env: Json, code: int, words: str) -> None:
     with pytest.raises(PluginError) as refused:
-        daemon.runtime.exec_one(command, red(), red()["plugins"][0], "c1", netns, "eth0", env=env)
+        shared.runtime.exec_one(command, red(), red()["plugins"][0], "c1", netns, "eth0", env=env)
     assert refused.value.code == code
     assert words in f"{refused.value.message} {refused.value.details}"
     assert refused.value.body["cniVersion"] == "1.0.0"
-    assert_nothing_left(daemon)
+    assert_nothing_left(shared)
 
 
 CONFIGURATIONS: list[tuple[str, Json, int, str]] = [
@@ -242,26 +242,26 @@ CONFIGURATIONS: list[tuple[str, Json, int, str]] = [
 
 
 @pytest.mark.parametrize(("command", "config", "code", "words"), CONFIGURATIONS)
-def test_a_wrong_configuration(daemon: Daemon, netns: str, command: str, config: Json, code: int, words: str) -> None:
+def test_a_wrong_configuration(shared: Daemon, netns: str, command: str, config: Json, code: int, words: str) -> None:
     net = red()
     with pytest.raises(PluginError) as refused:
-        daemon.runtime.exec_one(command, net, net["plugins"][0], "c1", netns, "eth0", more_config=config)
+        shared.runtime.exec_one(command, net, net["plugins"][0], "c1", netns, "eth0", more_config=config)
     assert refused.value.code == code, refused.value
     assert words in f"{refused.value.message} {refused.value.details}"
-    assert_nothing_left(daemon)
+    assert_nothing_left(shared)
 
 
-def test_what_is_not_json(daemon: Daemon, netns: str) -> None:
+def test_what_is_not_json(shared: Daemon, netns: str) -> None:
     env = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": netns, "CNI_IFNAME": "eth0", "CNI_PATH": "/x"}
     for text in ("", "{", "[]", '"x"'):
-        done = daemon.runtime.execute([str(daemon.bin / "hornpipe")], env, text)
+        done = shared.runtime.execute([str(shared.bin / "hornpipe")], env, text)
         assert done.returncode == 1
         assert '"code":6' in done.stdout
 
 
-def test_version_and_usage(daemon: Daemon) -> None:
-    assert daemon.runtime.version("hornpipe")["supportedVersions"] == VERSIONS
-    done = daemon.runtime.execute([str(daemon.bin / "hornpipe")], {}, "")
+def test_version_and_usage(shared: Daemon) -> None:
+    assert shared.runtime.version("hornpipe")["supportedVersions"] == VERSIONS
+    done = shared.runtime.execute([str(shared.bin / "hornpipe")], {}, "")
     assert (done.returncode, done.stdout) == (0, "")
     assert "CNI plugin" in done.stderr
 
