@@ -85,6 +85,20 @@ def test_a_refused_change_leaves_the_route_and_its_nexthop(world: RoutedWorld) -
     assert len(world.kernel.routing.nexthops) == 1
 
 
+def test_what_was_refused_while_a_link_changed_is_tried_again_at_once(world: RoutedWorld) -> None:
+    world.route(prefix(1), BOTH)
+    world.run()
+    world.route(prefix(2), BOTH)
+    world.kernel.set_carrier("eth1", False)
+    batch = world.forwarding.take(100, world.now)
+    assert batch is not None
+    world.kernel.set_carrier("eth1", True)  # overtakes the batch
+    world.kernel.fail(1)
+    world.forwarding.report(batch, world.kernel.apply(batch), world.now)
+    world.run()
+    assert world.found() == {prefix(1): BOTH_WORDS, prefix(2): BOTH_WORDS}
+
+
 def test_several_ways_are_a_group(world: RoutedWorld) -> None:
     world.route(prefix(1), BOTH)
     world.run()

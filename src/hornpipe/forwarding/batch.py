@@ -54,10 +54,12 @@ class Chunk:
 class Batch:
     """What a driver executes at once; see above for the order."""
 
-    __slots__ = ("chunks", "learn", "nexthop_deletes", "nexthops", "number", "puts", "removals", "strays")
+    __slots__ = ("changes", "chunks", "learn", "nexthop_deletes", "nexthops", "number", "puts", "removals", "strays")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, changes: int = 0) -> None:
         self.number = number
+        self.changes = changes
+        """Changes to links and nexthops that were known when it was taken."""
         self.puts: list[Entry] = []
         self.nexthops: dict[int, Nexthop] = {}
         """number -> what it is to be: made, or replaced in place. Singles come before the groups that they are in."""

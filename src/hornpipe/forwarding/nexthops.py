@@ -91,6 +91,8 @@ class Nexthops:
         self._unclaimed: list[int] = []
         """Found at start and of no use: with the content of another one, changed since, or without a member by now."""
         self._next = FIRST
+        self.changes = 0
+        """How often somebody else, or a device, changed what there is."""
 
     def __len__(self) -> int:
         return len(self._singles) + len(self._groups)
@@ -242,6 +244,7 @@ class Nexthops:
         before = self._devices.get(name)
         self._note_device(name)
         if before != self._devices.get(name):
+            self.changes += 1
             for state in self._on_device[name]:
                 self._lose(state)
 
@@ -279,9 +282,10 @@ class Nexthops:
         if isinstance(group.written, Group):
             left = tuple(member for member in group.written.members if member[0] != single.number)
             group.written = Group(left) if left else None
-            if not left:
-                group.lost = True
-                self._disown(group)
+            if left:
+                return
+        group.lost = group.lost or group.users > 0
+        self._disown(group)
 
     def _disown(self, state: NexthopState) -> None:
         """Routes found at start with its number may have gone with it, so what takes its place has another one."""
@@ -292,6 +296,7 @@ class Nexthops:
 
     def event(self, number: int, content: Nexthop | None) -> None:
         """Somebody changed or deleted a nexthop in our range."""
+        self.changes += 1
         state = self.by_number.get(number)
         if state is None:
             found = next((found for found, at in self._found.items() if at == number), None)

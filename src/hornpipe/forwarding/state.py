@@ -38,6 +38,8 @@ from hornpipe.forwarding.tables import Tables
 from hornpipe.forwarding.underlay import Underlay
 from hornpipe.forwarding.witness import Witness
 
+_NOTHING = -1
+
 
 class Forwarding:
     """Pure: no I/O, time is an argument. Used by the engine (desired), by the dataplane (work) and by views."""
@@ -56,8 +58,8 @@ class Forwarding:
         self._strays: list[Link] = []
         self._flying: list[Batch] = []
         self._number = 0
-        self._setback = 0
-        """The last batch that had been taken when bulk entries were first refused; 0: all went well since."""
+        self._refused = _NOTHING
+        """How many changes to links and nexthops were known when a batch was taken of which something was refused."""
         self.more = False
         """`take` returned None because its budget was spent on looking, not because nothing is left."""
         self._presence: dict[str, bool] = {}
@@ -116,7 +118,12 @@ class Forwarding:
     @property
     def has_work(self) -> bool:
         return self.adopted and bool(
-            self.rare.has_work or self._strays or self._to_learn or self.bulk.active or self.bulk.nexthops.has_work
+            self.rare.has_work
+            or self._strays
+            or self._to_learn
+            or self._is_overtaken
+            or self.bulk.active
+            or self.bulk.nexthops.has_work
         )
 
     def take(self, budget: int, now: float) -> Batch | None:
@@ -125,7 +132,10 @@ class Forwarding:
         if not self.has_work:
             return None
         self._number += 1
-        batch = Batch(self._number)
+        if self._is_overtaken:
+            self._refused = _NOTHING
+            self.bulk.retry()
+        batch = Batch(self._number, self.bulk.nexthops.changes)
         self.rare.take_puts(batch, now)
         batch.strays, self._strays = self._strays, []
         batch.learn, self._to_learn = list(self._to_learn), {}
@@ -166,23 +176,19 @@ class Forwarding:
         for index, on in results.mpls_input:
             self.witness.mpls_input(index, on)
         if self.bulk.report(batch, results, self._flying):
-            self._refused(batch, now)
-        elif batch.number > self._setback:
-            self._setback = 0
+            self._refused = batch.changes if self._refused == _NOTHING else min(self._refused, batch.changes)
+            self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
         self.learn(results.learnt)
 
-    def _refused(self, batch: Batch, now: float) -> None:
-        """What is refused for the first time may have been overtaken by a change, as by a nexthop that went meanwhile:
-        it is tried again at once, and rests only when that did not help."""
-        if not self._setback or batch.number <= self._setback:
-            self._setback = self._setback or self._number
-            self.bulk.retry()
-        else:
-            self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
+    @property
+    def _is_overtaken(self) -> bool:
+        """What was refused may have been so because a link or a nexthop went while the batch was on its way."""
+        return self._refused not in (_NOTHING, self.bulk.nexthops.changes)
 
     def tick(self, now: float) -> None:
         """Tries again what failed or waits; call it about once a second."""
         if self.rare.retry_at and now >= self.rare.retry_at:
+            self._refused = _NOTHING
             self.rare.retry()
             self.bulk.retry()
 
