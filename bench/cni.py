@@ -2,9 +2,10 @@
 
     serial     one operation after another: the median and the 95th percentile
     parallel   ten at a time: operations a second
+    native     ours with the executable in C (`hornpipe cni install --native`)
 
 Each operation is what a runtime does: the executable started with environment and standard input, until it has ended.
-Every container is a new namespace; both give it a veth pair into a bridge, an address of a /16, a default route.
+Every container is a new namespace; all give it a veth pair into a bridge, an address of a /16, a default route.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from bench import report
 from hornpipe.demo.until import until
 
 REFERENCE = "/usr/lib/cni"
-BIN = "/run/cni-bin"
+BIN, NATIVE = "/run/cni-bin", "/run/cni-native"
 COUNTS = (50, 500)
 AT_ONCE = 10
 ADDRESS = "192.0.2.1"
@@ -140,7 +141,8 @@ def serve() -> subprocess.Popen[bytes]:
     subprocess.run(["ip", "addr", "add", f"{ADDRESS}/32", "dev", "lo"], check=True)
     Path("/run/hornpipe.toml").write_text(CONFIGURATION)
     main = "hornpipe.cli.main"
-    subprocess.run([sys.executable, "-m", main, "cni", "install", "--bin-dir", BIN], check=True, capture_output=True)
+    for words in (["--bin-dir", BIN], ["--bin-dir", NATIVE, "--native"]):
+        subprocess.run([sys.executable, "-m", main, "cni", "install", *words], check=True, capture_output=True)
     log = Path("/run/hornpiped.log").open("wb")  # noqa: SIM115 (the daemon's, until it ends)
     daemon = subprocess.Popen(
         [sys.executable, "-m", "hornpipe.daemon.main", "--config", "/run/hornpipe.toml"], stdout=log, stderr=log
@@ -181,6 +183,7 @@ def main() -> int:
     plugins = [
         Plugin("bridge", f"{REFERENCE}/bridge", THEIRS),
         Plugin("hornpipe", f"{BIN}/hornpipe", OURS),
+        Plugin("native", f"{NATIVE}/hornpipe", OURS),
     ]
     daemon = serve()
     parts = [

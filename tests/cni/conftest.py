@@ -28,14 +28,15 @@ driver = "dummy"
 
 
 class Daemon:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
+        """`options` of the install command."""
         self.directory = directory / "run"
         self.configuration = directory / "hornpipe.toml"
         self.configuration.write_text(CONFIGURATION)
         self.log = directory / "hornpiped.log"
         self.bin = directory / "bin"
         socket = str(self.directory / "cni.sock")
-        command = ["cni", "install", "--bin-dir", str(self.bin), "--cni-socket", socket]
+        command = ["cni", "install", "--bin-dir", str(self.bin), "--cni-socket", socket, *options]
         subprocess.run([sys.executable, "-m", "hornpipe.cli.main", *command], check=True, capture_output=True)
         self.runtime = Runtime([self.bin], directory / "cache")
         self.process: subprocess.Popen[bytes] | None = None

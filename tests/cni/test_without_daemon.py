@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,20 @@ from hornpipe.demo.until import until
 from tests.cni.conftest import Daemon
 from tests.cni.libcni import PluginError
 from tests.cni.test_commands import assert_nothing_left, leases, red
+
+
+@pytest.fixture(params=["python", "native"])
+def stopped(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Daemon]:
+    """Both executables do the same."""
+    made = Daemon(tmp_path, *(["--native"] if request.param == "native" else []))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def daemon(stopped: Daemon) -> Daemon:
+    stopped.start()
+    return stopped
 
 
 def left(daemon: Daemon) -> list[Path]:
@@ -146,3 +161,23 @@ def test_a_stopped_daemon_answers_what_is_under_way(daemon: Daemon, netns: str, 
     daemon.process.wait(10)
     daemon.start()
     assert [row["name"] for row in daemon.ports()] == ["red:c1:eth0"]
+
+
+def test_usage_and_errors_of_either(stopped: Daemon, netns: str) -> None:
+    done = stopped.runtime.execute([str(stopped.bin / "hornpipe-ipam")], {}, "")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("hornpipe-ipam: a CNI plugin")
+    stopped.start()
+    with pytest.raises(PluginError) as refused:
+        stopped.runtime.add(red(), "c1", "/nowhere")
+    assert (refused.value.code, refused.value.details) == (3, "No such file or directory")
+    stopped.runtime.add(red(), "c1", netns)
+    with pytest.raises(PluginError) as refused:
+        stopped.runtime.add(red(), "c2", "/proc/self/ns/net")
+    assert refused.value.code == 8
+
+
+def test_a_large_configuration(daemon: Daemon, netns: str) -> None:
+    """More than a socket takes at once."""
+    daemon.runtime.add(red(somebodys="x" * 1_000_000), "c1", netns)
+    assert len(daemon.ports()) == 1

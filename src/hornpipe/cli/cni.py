@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,9 @@ def install_command(name: str) -> click.Command:
         click.Option(
             ["--python"], metavar="PATH", help="the interpreter; default: this one's, outside any environment"
         ),
+        click.Option(
+            ["--native"], is_flag=True, help="compile them from C instead, with cc: they start ten times faster"
+        ),
         _conf_dir("write a network, too"),
         click.Option(["--network"], metavar="NAME", default="hornpipe", show_default=True, help="its name"),
         click.Option(["--rt"], metavar="RT", multiple=True, help="its route targets: 64512:80"),
@@ -73,18 +78,20 @@ def install_command(name: str) -> click.Command:
     return Verb(name, params=params, callback=_install, help="Write the CNI executables, and perhaps a network.")
 
 
-def _install(bin_dir: str, cni_socket: str, python: str | None, conf_dir: str | None, **network: Any) -> None:
+def _install(
+    bin_dir: str, cni_socket: str, python: str | None, native: bool, conf_dir: str | None, **network: Any
+) -> None:
     python = python or interpreter()
     if not os.path.isabs(python) or not os.access(python, os.X_OK):
         raise click.ClickException(f"--python {python}: not an executable's absolute path")
-    text = executable(python, cni_socket)
+    content = compiled(cni_socket) if native else executable(python, cni_socket).encode()
     try:
         for program in PROGRAMS:
-            _replace(Path(bin_dir) / program, text, 0o755)
+            _replace(Path(bin_dir) / program, content, 0o755)
             click.echo(f"{bin_dir}/{program}")
         if conf_dir is not None:
             path = Path(conf_dir) / f"10-{network['network']}.conflist"
-            _replace(path, json.dumps(conflist(**network), indent=2) + "\n", 0o644)
+            _replace(path, json.dumps(conflist(**network), indent=2).encode() + b"\n", 0o644)
             click.echo(str(path))
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
@@ -129,6 +136,21 @@ def executable(python: str, socket: str) -> str:
     return f"#!{python} -IS\n{done.stdout}"
 
 
+def compiled(socket: str) -> bytes:
+    """The same in C; static where the host has a static C library."""
+    source = Path(hornpipe.__file__).parent / "cni" / "client.c"
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise click.ClickException("--native needs a C compiler: apt-get install gcc libc6-dev, or leave it out")
+    with tempfile.TemporaryDirectory() as directory:
+        words = [compiler, "-O2", f"-DSOCKET={json.dumps(socket)}", "-o", f"{directory}/cni", str(source)]
+        for more in (["-static"], []):
+            done = subprocess.run([*words, *more], capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                return Path(directory, "cni").read_bytes()
+    raise click.ClickException(f"--native: {compiler}: {done.stderr.strip().splitlines()[-1]}")
+
+
 def conflist(network: str, rt: tuple[str, ...], subnet: tuple[str, ...], routed: bool) -> dict[str, Any]:
     """A network as `hornpipe.cni.network` reads it."""
     instance = {"type": "ipvpn" if routed else "evpn", "import_rts": list(rt), "export_rts": list(rt)}
@@ -143,11 +165,11 @@ def conflist(network: str, rt: tuple[str, ...], subnet: tuple[str, ...], routed:
     return {**VERSIONS, "name": network, "plugins": [plugin]}
 
 
-def _replace(path: Path, text: str, mode: int) -> None:
+def _replace(path: Path, content: bytes, mode: int) -> None:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
-        file.write(text)
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        file.write(content)
         os.fchmod(file.fileno(), mode)
         os.fsync(file.fileno())
     os.replace(beside, path)
