@@ -131,7 +131,8 @@ def route_lookup(address: bytes, vrf: int = 0, entry: bool = False) -> bytes:
     """Payload of RTM_GETROUTE: where a packet to `address` goes, by the tables of the host or of a VRF (ifindex).
     `entry`: the route that matches instead of the way that follows from it."""
     family = AF_INET if len(address) == 4 else AF_INET6
-    flags = RTM_F_LOOKUP_TABLE | (RTM_F_FIB_MATCH if entry else 0)
+    # IPv6 always says which table, and refuses to be asked for it under strict checking.
+    flags = (RTM_F_LOOKUP_TABLE if family == AF_INET else 0) | (RTM_F_FIB_MATCH if entry else 0)
     header = _RTMSG.pack(family, 8 * len(address), 0, 0, 0, 0, 0, 0, flags)
     return header + attribute(RTA_DST, address) + (u32(RTA_OIF, vrf) if vrf else b"")
 
