@@ -96,7 +96,8 @@ class Use:
 
     def mark(self) -> tuple[object, ...]:
         """Equal for uses that mean the same."""
-        return self.encapsulation, self.vtep, self.vni, self.mac, self.labels, self.gateway, self.order, self.six
+        way = (self.encapsulation, self.vtep, self.vni, self.mac, self.labels, self.gateway)
+        return way, self.preference, self.order, self.six
 
 
 class Reach:

@@ -114,6 +114,8 @@ class Router:
         if changed:
             self.token = token
             self.reread()
+        if was[1] != vni:  # the bridge has another name
+            self.uses_changed(lambda use: use.encapsulation == "vxlan")
         if not self.vni:
             self.devices.close_vni()
         self.around.transport.disable(was[2])
