@@ -71,6 +71,7 @@ step = st.one_of(
         st.sampled_from(ENCAPSULATIONS),
         st.sampled_from(("per-instance", "per-port")),
         st.booleans(),
+        st.sampled_from((None, 5000, 7000)),
     ),
     st.tuples(
         st.just("define_lan"), st.sampled_from((None, "red", "blue")), st.sampled_from(("symmetric", "asymmetric"))
@@ -151,7 +152,14 @@ class World:
         self.host.running.detach("ports", port, self.fleet.now)
 
     def define(
-        self, name: str, imports: str, exports: str, encapsulations: Any, labels: Any, readvertise: bool
+        self,
+        name: str,
+        imports: str,
+        exports: str,
+        encapsulations: Any,
+        labels: Any,
+        readvertise: bool,
+        vni: int | None = None,
     ) -> None:
         chain = ReadvertiseSpec(from_rts=("64512:1",), to_rts=("64512:3",)) if readvertise else None
         spec = InstanceSpec(
@@ -161,7 +169,7 @@ class World:
             export_rts=(exports,),
             encapsulations=encapsulations,
             label_mode=labels,
-            vni=5000 if name == "red" and "vxlan" in encapsulations else None,
+            vni=vni,
             readvertise=chain,
         )
         self._define(spec)

@@ -132,6 +132,9 @@ def check_instance(spec: InstanceSpec, field: str = "instance") -> CheckedInstan
         raise Refused(f"{field}.vni", f"{spec.vni} is not a VNI", f"1 to {MAX_VNI}, or leave it out")
     if spec.bridge is not None:
         check_interface(spec.bridge, f"{field}.bridge")
+        if spec.vrf is not None:
+            # It would have to change its master, and what is not ours is never changed.
+            raise Refused(f"{field}.vrf", f"bridge {spec.bridge} is not ours", "leave out bridge", "unsupported")
     check_mtu(spec.mtu, f"{field}.mtu")
     imports = check_rts(spec.import_rts, f"{field}.import_rts")
     exports = check_rts(spec.export_rts, f"{field}.export_rts")

@@ -81,15 +81,19 @@ class Conflicts:
         fields = self.change.instance_fields
         doors = [name for name in domain.names if self.desired.door(name, self.plan) is not None]
         own = [name for name in domain.names if self.desired.after(name, self.plan).spec.vrf]
+        port = next((name for name, port in self.change.put.items() if port.spec.evpn in doors), "")
+        at = f"{self.change.port_fields.get(port, 'port')}.evpn"
+        if domain.bridge:
+            raise Refused(
+                at, f"its bridge {domain.bridge} is not ours", "name an instance without bridge", "unsupported"
+            )
         if not own and len(doors) == 1:
             return
         field = next((fields[name] for name in own if name in fields), "")
         if field:
             reason = f"instance {doors[0]!r} is in the VRF {domain.vrf!r} by a port"
             raise Refused(f"{field}.vrf", reason, "detach that port first", "conflict")
-        port = next((name for name, port in self.change.put.items() if port.spec.evpn in doors), "")
-        reason = f"instance {doors[0]!r} is in a VRF already"
-        raise Refused(f"{self.change.port_fields.get(port, 'port')}.evpn", reason, "name another", "conflict")
+        raise Refused(at, f"instance {doors[0]!r} is in a VRF already", "name another", "conflict")
 
     # ---- ports
 

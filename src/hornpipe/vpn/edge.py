@@ -172,17 +172,17 @@ class Edge:
                 router = Router(routing, number, rd, vni, self.around, self._tokens, now)
                 self.routers[key] = self._routers_by_id[number] = router
                 router.start()
-                self._bind(key)
+                self._bind(key, now)
             elif (router.routing, router.rd, router.vni) != (routing, rd, vni):
                 router.update(routing, rd, vni, self._tokens)
 
-    def _bind(self, key: str) -> None:
+    def _bind(self, key: str, now: float) -> None:
         """Broadcast domains that were there before their router: an intent has what nobody defines first."""
         for instance in self.instances.values():
             if instance.domain.vrf == key and instance.router is None:
                 instance.router = self.routers[key]
                 instance.router_changed()
-                self.routers[key].irb.bind(instance)
+                self.routers[key].irb.bind(instance, now)
 
     def _set_domains(
         self, domains: Mapping[str, Domain], numbers: Mapping[str, tuple[int, bytes, int]], now: float

@@ -172,6 +172,10 @@ class Imported:
         found = min(self._remotes(self.macs.get(mac)), key=_rank, default=None)
         return found[1] if found is not None else None
 
+    def claims(self, mac: bytes) -> list[tuple[bytes, Remote]]:
+        """All routes for the MAC that mean something here, the one that counts first."""
+        return sorted(self._remotes(self.macs.get(mac)), key=_rank)
+
     def neighbour(self, ip: bytes) -> tuple[bytes, Remote] | None:
         """The MAC that has the IP: that of the route that ranks best."""
         keys = self.ips.get(ip)

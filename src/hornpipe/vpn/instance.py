@@ -64,7 +64,7 @@ class Instance:
         self.origin.renumber()
         self._gateway(self.created)
         if self.router is not None:
-            self.router.irb.bind(self)
+            self.router.irb.bind(self, self.created)
 
     def update(self, domain: Domain, rd: bytes, vni: int, token: int, now: float) -> None:
         """The same broadcast domain under other terms."""
@@ -84,7 +84,7 @@ class Instance:
         if renumbered:
             self.origin.renumber()
         if router is not None:
-            router.irb.bind(self)
+            router.irb.bind(self, now)
 
     def router_changed(self) -> None:
         """Its L3 VNI, route targets or device are others."""
@@ -202,6 +202,8 @@ class Instance:
                 self._remove(station)
         for station in [station for station in self.stations.values() if station.gateway]:
             self.origin.sync(station)
+        if self.router is not None:
+            self.router.irb.bind(self, now)
 
     def reread(self, now: float) -> None:
         """What is imported means something else now (another VNI of ours)."""

@@ -39,11 +39,13 @@ class RouterIrb:
         """Something may be announced with the instance's own label."""
         return any(not instance.domain.door for instance in self.instances.values())
 
-    def bind(self, instance: Instance) -> None:
+    def bind(self, instance: Instance, now: float) -> None:
+        """It is in the VRF, or is as it is now."""
         self.instances[instance.key] = instance
         self.router.around.own(instance.rd, self.router)
         self.router.ports.set_instance_label()
         self.sync(instance)
+        self.router.ports.doors_changed(now)
 
     def unbind(self, key: str, rd: bytes) -> None:
         """As it was bound."""
