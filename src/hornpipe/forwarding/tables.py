@@ -32,6 +32,7 @@ class Tables:
         """Nothing is written yet, so a device that becomes ready makes nothing dirty."""
         self.nexthops = Nexthops(links)
         self.routes = Routes(self.nexthops, self._peers)
+        self._pruned = False
         self._set_aside: dict[str, list[TableState]] = {}
         """Dropped tables by their device, which is being removed."""
         self._undeleted: dict[TableState, None] = {}
@@ -62,8 +63,8 @@ class Tables:
         state.dropped = True
         state.waiting.clear()
         self.routes.give_up(state)
-        if not state.device:
-            state.scanned = None
+        if not state.device and not self._pruned:
+            state.scanned = None  # shared with all who have a part in it, and kept for them
         # Besides what is wanted: what was to be deleted and was not yet, or failed; what was found at start.
         for keys in (state.dirty, table.keys(), state.held, state.ways, state.errors, state.scanned or ()):
             state.deletes.update(dict.fromkeys(keys))
@@ -114,6 +115,7 @@ class Tables:
                 self._leave(Leftovers("route", ""), table, self._unwanted("route", routes))
             else:
                 self._leave(Leftovers("route", f"table {table}"), table, routes)
+        self._pruned = True
         self.scanned.clear()
         self.routes_found = {}
         self.nexthops.prune()
@@ -164,10 +166,15 @@ class Tables:
     def device_gone(self, name: str) -> None:
         for kind in KINDS:
             self.scanned.pop((kind, name), None)
-        labels = self.scanned.get(("mpls", ""), {})
-        for key in [key for key, found in labels.items() if found and found[0] == name]:
-            del labels[key]
+        for labels in self._labels_found():
+            for key in [key for key, found in labels.items() if found and found[0] == name]:
+                del labels[key]
         self.device_changed(name)
+
+    def _labels_found(self) -> list[dict[bytes, Any]]:
+        """What was found at start and not looked at yet; all label tables share it."""
+        every = (self.scanned.get(("mpls", "")), *(state.scanned for state in self.on("mpls", "")))
+        return [found for found in every if found]
 
     def refresh(self, state: TableState) -> None:
         """Whether the table's device is as it must be; if it was made anew or came back, all is written again."""
@@ -348,6 +355,9 @@ class Tables:
                 continue  # the other table of this device has written it, or will
             if state.kind != "local":
                 found[key] = 0
+                if state.kind == "mpls":
+                    for labels in self._labels_found():
+                        labels.pop(key, None)
             else:
                 link = self.links.by_name.get(port or scanned or "")
                 bridge = self.links.by_name.get(state.device)
