@@ -115,13 +115,14 @@ class Attachments:
     # ---- what came of it
 
     async def _programmed(self, record: Record) -> NetnsPort:
+        """Its MAC on the bridge, which spares others its frames, follows at once and is not waited for."""
         engine, forwarding = self._host.engine, self._host.engine.forwarding
         row = engine.port(SOURCE, record.name)
         deadline = self._host.now() + LIMIT
         while row is not None:
             entry = forwarding.get(("port", row.interface))
             status, reason = forwarding.entry_status(("port", row.interface))
-            if isinstance(entry, NetnsPort) and status == "done" and self._is_reached(entry):
+            if isinstance(entry, NetnsPort) and status == "done" and entry.name in forwarding.links.by_name:
                 return entry
             left = deadline - self._host.now()
             if status == "error" or left <= 0:
@@ -132,14 +133,6 @@ class Attachments:
             if not isinstance(entry, NetnsPort):
                 row = engine.port(SOURCE, record.name)
         raise CniFailure(failure.TRY_AGAIN, f"port {record.name} was detached meanwhile")
-
-    def _is_reached(self, entry: NetnsPort) -> bool:
-        """Its MAC is on the bridge; of a router's port there is none."""
-        forwarding = self._host.engine.forwarding
-        if entry.name not in forwarding.links.by_name:
-            return False
-        state = forwarding.table_on(entry.bridge, "local") if entry.bridge else None
-        return state is None or forwarding.status(state.table, entry.mac)[0] != "pending"
 
     def _result(self, entry: NetnsPort, ips: Sequence[Ip], routes: Sequence[Route], dns: Dns) -> Result:
         links = self._host.engine.forwarding.links.by_name
