@@ -7,16 +7,14 @@ A driver executes a batch in this order: `puts`; the adds of all chunks, but `ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hornpipe.forwarding.bulk import TableState
 from hornpipe.forwarding.entry import Entry, EntryKey, InterfaceAddress
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.nexthop import Nexthop
+from hornpipe.forwarding.nexthop_state import NexthopState
 from hornpipe.forwarding.table import BulkKind
-
-if TYPE_CHECKING:
-    from hornpipe.forwarding.nexthops import NexthopState
 
 
 class Chunk:

@@ -6,12 +6,10 @@ Values are asked for when a batch is made, never stored.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hornpipe.forwarding.nexthop_state import NexthopState
 from hornpipe.forwarding.table import BulkKind, BulkTable
-
-if TYPE_CHECKING:
-    from hornpipe.forwarding.nexthops import NexthopState
 
 
 class TableState:

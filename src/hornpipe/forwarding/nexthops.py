@@ -10,54 +10,12 @@ A number is given when a nexthop is first written: one that was found at start w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeGuard
 
 from hornpipe.forwarding.batch import Batch, Results
-from hornpipe.forwarding.link import Link, Links
+from hornpipe.forwarding.link import Links
 from hornpipe.forwarding.nexthop import FIRST, LAST, UNREACHABLE, Group, Nexthop, One
+from hornpipe.forwarding.nexthop_state import NexthopState, can_carry
 from hornpipe.forwarding.table import Hops
-
-
-class NexthopState:
-    """One nexthop of ours. Compared by identity."""
-
-    __slots__ = (
-        "device",
-        "gateway",
-        "groups",
-        "labels",
-        "lost",
-        "members",
-        "names",
-        "number",
-        "reason",
-        "users",
-        "v",
-        "written",
-    )
-
-    def __init__(self, v: int, device: str, gateway: bytes = b"", labels: tuple[int, ...] = ()) -> None:
-        self.v = v
-        """Family of a single one, 4 or 6; 0 for a group."""
-        self.device = device
-        self.gateway = gateway
-        self.labels = labels
-        self.members: tuple[tuple[NexthopState, int], ...] = ()
-        """Of a group: (single, weight)."""
-        self.groups: dict[NexthopState, None] = {}
-        """Those that this single is in."""
-        self.number = -1
-        """-1: it was never written."""
-        self.users = 0
-        """Routes, and groups."""
-        self.written: Nexthop | None = None
-        """What the kernel holds, or will when the batches on their way are done. None: routes cannot use it."""
-        self.lost = False
-        """Routes wait for it, or went with it."""
-        self.reason = ""
-        """Why it cannot be used."""
-        self.names: list[tuple[int, Hops]] = []
-        """Under which it is found."""
 
 
 class Nexthops:
@@ -419,8 +377,3 @@ class Nexthops:
         if not on_device:
             del self._on_device[state.device]
             self._devices.pop(state.device, None)
-
-
-def can_carry(link: Link | None) -> TypeGuard[Link]:
-    """Whether the kernel takes nexthops on it."""
-    return link is not None and link.up and link.carrier

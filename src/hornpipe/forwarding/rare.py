@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from hornpipe.forwarding.batch import Batch, Results
 from hornpipe.forwarding.entry import (
+    ALIAS,
+    PORT_ALIAS,
     Bridge,
     Entry,
     EntryKey,
@@ -16,6 +18,7 @@ from hornpipe.forwarding.entry import (
     Tunnel,
     Vrf,
     addresses_of,
+    alone,
     links_of,
 )
 from hornpipe.forwarding.link import Links
@@ -90,6 +93,26 @@ class RareEntries:
         """Addresses that a link should no longer have."""
         if addresses:
             self._retired.append(Gateway(bridge=link, instance=instance, addresses=tuple(sorted(addresses))))
+
+    def retire_unwanted(self) -> None:
+        """A link of ours has the addresses of entries and no others (a link-local one is the kernel's).
+
+        On somebody else's interface those that stand alone (/32, /128) are a routed port's gateways.
+        """
+        keep: dict[str, frozenset[InterfaceAddress]] = {}
+        for entry in self.wanted.values():
+            for name, addresses in addresses_of(entry).items():
+                keep[name] = keep.get(name, frozenset()) | addresses
+        for index, held in self.links.addresses.items():
+            link = self.links.by_index.get(index)
+            if link is None:
+                continue
+            foreign = link.alias.startswith(PORT_ALIAS)
+            ours = link.alias.startswith(ALIAS) and ("bridge", link.name) in self.wanted
+            if ours or link.name in keep:
+                found = {one for one in held if one[0][:2] != b"\xfe\x80" and (not foreign or one == alone(one[0]))}
+                instance = link.alias.partition(":")[2]
+                self.retire(link.name, instance, frozenset(found) - keep.get(link.name, frozenset()))
 
     def affected(self, link: str, users_too: bool) -> None:
         """A link changed; `users_too`: so that entries which only mention it are to be looked at again."""

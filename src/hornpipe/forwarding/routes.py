@@ -14,7 +14,8 @@ from typing import Any
 
 from hornpipe.forwarding.batch import Batch, Chunk
 from hornpipe.forwarding.bulk import TableState
-from hornpipe.forwarding.nexthops import Nexthops, NexthopState
+from hornpipe.forwarding.nexthop_state import NexthopState
+from hornpipe.forwarding.nexthops import Nexthops
 
 Peers = Callable[[TableState], Sequence[TableState]]
 """The tables in use that are about the same table of the kernel, in their order."""

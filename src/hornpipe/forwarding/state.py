@@ -28,7 +28,6 @@ from hornpipe.forwarding.entry import (
     NetnsPort,
     Port,
     addresses_of,
-    alone,
 )
 from hornpipe.forwarding.learnt import LearntMac, LearntMacs
 from hornpipe.forwarding.link import Link, Links
@@ -218,27 +217,7 @@ class Forwarding:
         self._strays = [link for link in stray if link.alias.startswith((ALIAS, PORT_ALIAS))]
         going = {link.name for link in self._strays if link.alias.startswith(ALIAS)}
         self.bulk.leftovers(going.__contains__)
-        self._retire_addresses()
-
-    def _retire_addresses(self) -> None:
-        """A link of ours has the addresses of entries and no others (a link-local one is the kernel's).
-
-        On somebody else's interface those that stand alone (/32, /128) are a routed port's gateways.
-        """
-        keep: dict[str, frozenset[InterfaceAddress]] = {}
-        for entry in self.rare.wanted.values():
-            for name, addresses in addresses_of(entry).items():
-                keep[name] = keep.get(name, frozenset()) | addresses
-        for index, held in self.links.addresses.items():
-            link = self.links.by_index.get(index)
-            if link is None:
-                continue
-            foreign = link.alias.startswith(PORT_ALIAS)
-            ours = link.alias.startswith(ALIAS) and ("bridge", link.name) in self.rare.wanted
-            if ours or link.name in keep:
-                found = {one for one in held if one[0][:2] != b"\xfe\x80" and (not foreign or one == alone(one[0]))}
-                instance = link.alias.partition(":")[2]
-                self.rare.retire(link.name, instance, frozenset(found) - keep.get(link.name, frozenset()))
+        self.rare.retire_unwanted()
 
     def link_event(self, link: Link) -> None:
         """A link is new or changed."""

@@ -9,6 +9,7 @@ from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan
 from hornpipe.forwarding.bulk import Leftovers, TableState
 from hornpipe.forwarding.link import Links
 from hornpipe.forwarding.nexthops import Nexthops
+from hornpipe.forwarding.placing import on_links, on_ports
 from hornpipe.forwarding.ready import readiness
 from hornpipe.forwarding.routes import Routes
 from hornpipe.forwarding.table import MAIN_TABLE, BulkKind, BulkTable
@@ -240,9 +241,9 @@ class Tables:
             if state.kind == "route":
                 self.routes.place(chunk, adds, batch)
             elif state.kind == "local":
-                chunk.adds = self._on_ports(state, adds)
+                chunk.adds = on_ports(state, adds, self.links)
             elif state.kind == "mpls":
-                chunk.adds = self._on_links(state, adds)
+                chunk.adds = on_links(state, adds, self.links)
             else:
                 chunk.adds = adds
             if self.occupied and state.kind in ("fdb", "local"):
@@ -266,33 +267,6 @@ class Tables:
         bridge = state.device if state.kind == "local" else self.links.name_of(link.master)
         found = {mac: self.occupied.pop((bridge, mac), 0) for mac in macs}
         return {mac: port for mac, port in found.items() if port}
-
-    def _on_ports(self, state: TableState, adds: dict[bytes, str]) -> dict[bytes, int]:
-        """ifindexes for the ports' names; keys whose port is not there wait for it."""
-        bridge = self.links.by_name[state.device].index
-        found: dict[bytes, int] = {}
-        for key, port in adds.items():
-            link = self.links.by_name.get(port)
-            if link is not None and link.master == bridge:
-                state.hold(key, port)
-                found[key] = link.index
-            elif link is None:
-                state.wait(key, port, f"interface {port} does not exist")
-            else:
-                state.wait(key, port, f"interface {port} is not in {state.device}")
-        return found
-
-    def _on_links(self, state: TableState, adds: dict[bytes, tuple[str, bytes]]) -> dict[bytes, tuple[int, bytes]]:
-        """The same for labels, whose links need only be up."""
-        found: dict[bytes, tuple[int, bytes]] = {}
-        for key, (name, gateway) in adds.items():
-            link = self.links.by_name.get(name)
-            if link is not None and link.up:
-                state.hold(key, name)
-                found[key] = (link.index, gateway)
-            else:
-                state.wait(key, name, f"interface {name} {'does not exist' if link is None else 'is down'}")
-        return found
 
     @property
     def has_adds(self) -> bool:
