@@ -25,6 +25,10 @@ from hornpipe.engine.settings import Settings, check_reload, cluster_of, terms_o
 from hornpipe.engine.sources import SourceResult, Sources
 from hornpipe.engine.startup import Startup
 from hornpipe.engine.status import status_row
+from hornpipe.engine.trace import begin
+from hornpipe.engine.trace.sightings import Sightings
+from hornpipe.engine.trace.tracing import Tracing
+from hornpipe.engine.trace.trail import Trail
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
@@ -59,7 +63,8 @@ class Engine:
         self._peers = Peers(self.rib, settings, jitter, self._notify, self._end_of_rib)
         self.gates = Gates(now)
         self._startup = Startup(self.gates, self._peers, self.rib, self.edge, self.forwarding, self._notify)
-        self._routes = RouteRows(self.rib, self.edge)
+        self._routes = RouteRows(self.rib, self.edge, self._peers)
+        self._seen = Sightings()
         self.gates.open(CONFIGURED, now)
 
     def _notify(self, kind: str, subject: str, text: str) -> None:
@@ -185,6 +190,8 @@ class Engine:
     def links_changed(self, changes: Iterable[tuple[str, bool]], now: float) -> None:
         """(interface, present); the first call after start gives all that are present."""
         self._now = now
+        changes = list(changes)
+        self._seen.links(changes, now)
         self.edge.links_changed(changes, now)
 
     def kernel_macs(self, changes: Iterable[tuple[str, str, bytes, bool]], now: float) -> None:
@@ -202,6 +209,7 @@ class Engine:
         """The ways to these addresses (`forwarding.underlay`) are others now."""
         self._now = now
         addresses = list(addresses)
+        self._seen.ways(addresses, now)
         self.edge.unicast.underlay_changed(addresses)
         self.edge.underlay_changed(addresses, now)
 
@@ -276,12 +284,15 @@ class Engine:
         peer: str | None = None,
         instance: str | None = None,
         where: Callable[[int, bytes], bool] | None = None,
+        to: str | None = None,
+        why: bool = False,
     ) -> Iterable[RouteRow]:
-        """Lazily; not to be held across a change. `where` is asked of (family, key) before a row is made."""
+        """Lazily; not to be held across a change. `where` is asked of (family, key) before a row is made. `to`: only
+        what this peer is sent; `why`: with `sent_to` and `not_sent`, which takes a look at every peer."""
         chosen = self.edge.standing(instance) if instance is not None else None
         if instance is not None and chosen is None:
             return ()
-        return self._routes.rows(family, peer, chosen, where)
+        return self._routes.rows(family, peer, chosen, where, to, why)
 
     def entries(
         self, kind: str | None = None, instance: str | None = None, status: str | None = None, skip: int = 0
@@ -294,6 +305,10 @@ class Engine:
         chosen = self.edge.instance(instance)
         found = chosen.imported.neighbour(bytes(Address.parse(address))) if chosen is not None else None
         return str(Address(found[1].vtep)) if found is not None and not found[1].local else None
+
+    def trace(self, port: str, address: str) -> Tracing:
+        """The way from a port (name, ``source/name`` or interface) to an IP or MAC; raises `Refused`."""
+        return begin.begin(Trail(self.edge, self.rib, self.forwarding, self.peers(), self._seen), port, address)
 
     def status(self) -> StatusRow:
         return status_row(

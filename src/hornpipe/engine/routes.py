@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
 from hornpipe.bgp import family as families
 from hornpipe.bgp.attr import as_path, community
 from hornpipe.bgp.attr.extended import ext_community_text
@@ -13,6 +15,7 @@ from hornpipe.bgp.nlri import evpn, unicast, vpn
 from hornpipe.bgp.nlri.labelled import label_of
 from hornpipe.bgp.nlri.next_hop import next_hop_address
 from hornpipe.bgp.nlri.table import FAMILIES
+from hornpipe.engine.peers import Peers
 from hornpipe.engine.rows import RouteRow
 from hornpipe.net.esi import Esi
 from hornpipe.net.ip import Address
@@ -23,6 +26,7 @@ from hornpipe.net.rt import RouteTarget
 from hornpipe.rib.best import explain
 from hornpipe.rib.path import Path
 from hornpipe.rib.rib import Rib
+from hornpipe.rib.sending import why_not_sent
 from hornpipe.vpn.edge import Edge
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.remote import remote_of
@@ -35,9 +39,10 @@ ORIGINS = {0: "igp", 1: "egp", 2: "incomplete"}
 
 
 class RouteRows:
-    def __init__(self, rib: Rib, edge: Edge) -> None:
+    def __init__(self, rib: Rib, edge: Edge, peers: Peers) -> None:
         self.rib = rib
         self.edge = edge
+        self.peers = peers
         self.unicast: UnicastRoutes = edge.unicast
 
     def rows(
@@ -46,8 +51,11 @@ class RouteRows:
         peer: str | None,
         instance: Instance | Router | None,
         where: Callable[[int, bytes], bool] | None = None,
+        to: str | None = None,
+        why: bool = False,
     ) -> Iterator[RouteRow]:
-        """`where` narrows by (family, key) before anything is made of a route: a row costs a hundred times that."""
+        """`where` narrows by (family, key) before anything is made of a route: a row costs a hundred times that. `to`:
+        what this peer is sent. `why`: with who is sent it."""
         for number in self._families(family):
             for key, paths in self.rib.routes(number):
                 if where is not None and not where(number, key):
@@ -57,7 +65,29 @@ class RouteRows:
                         continue
                     if instance is not None and not self._concerns(number, path, key, instance):
                         continue
-                    yield self.row(number, key, path, paths)
+                    if to is not None and self._why_not_sent(to, number, key, path):
+                        continue
+                    row = self.row(number, key, path, paths)
+                    yield self._with_peers(row, number, key, path) if why else row
+
+    # ---- to whom
+
+    def _with_peers(self, row: RouteRow, family: int, key: bytes, path: Path) -> RouteRow:
+        reasons = {neighbour.name: self._why_not_sent(neighbour.name, family, key, path) for neighbour in self.peers}
+        return msgspec.structs.replace(
+            row,
+            sent_to=tuple(name for name, reason in reasons.items() if not reason),
+            not_sent={name: reason for name, reason in reasons.items() if reason},
+        )
+
+    def _why_not_sent(self, name: str, family: int, key: bytes, path: Path) -> str:
+        """Empty: the peer is sent this path."""
+        neighbour = self.peers.by_address.get(name)
+        if neighbour is None:
+            return "no such peer"
+        if neighbour.peer is None:
+            return f"no session: {neighbour.session.state.name}"
+        return why_not_sent(neighbour.peer, family, key, path, self.rib.identity)
 
     def _families(self, family: str | None) -> list[int]:
         if family is None:

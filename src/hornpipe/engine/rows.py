@@ -151,6 +151,10 @@ class RouteRow(Row, frozen=True, kw_only=True):
     """Instances."""
     not_imported: dict[str, str] = {}
     """Instances that share a route target and yet do not use it -> why."""
+    sent_to: tuple[str, ...] = ()
+    """Peers that are sent it; told only if asked for, as `not_sent`."""
+    not_sent: dict[str, str] = {}
+    """Peers that are not -> why."""
     prefix: str = ""
     """Of a route that has one: VPN-IPv4/IPv6, unicast, E-VPN type 5."""
     gateway: str = ""
@@ -209,6 +213,40 @@ class StatusRow(Row, frozen=True, kw_only=True):
     """What this kernel lacks and what would give it: ``vrf: module vrf (CONFIG_NET_VRF)``."""
     draining: bool = False
     """What is announced from here is marked as about to go (RFC 8326)."""
+
+
+class TraceRow(Row, frozen=True, kw_only=True):
+    """One step of a packet's way."""
+
+    number: int
+    step: Literal[
+        "port", "station", "instance", "gateway", "route", "import", "encapsulation", "kernel", "underlay", "remote"
+    ]
+    subject: str
+    """What was looked at: a port, a route, an entry of the kernel."""
+    state: Literal["ok", "broken", "unknown", "info"]
+    """``unknown``: it cannot be told from here; ``info``: it does not decide."""
+    reason: str
+    since: float | None = None
+    """Since when it is so, if that is known."""
+    remedy: str = ""
+    """What to do."""
+
+
+class Trace(Row, frozen=True, kw_only=True):
+    """The way of a packet from a port to an address."""
+
+    source: str
+    port: str
+    address: str
+    state: Literal["ok", "broken", "unknown"]
+    broken: int
+    """Number of the first broken step; 0: none is."""
+    summary: str
+    """That step in a line."""
+    since: float | None
+    remedy: str
+    steps: tuple[TraceRow, ...]
 
 
 class EventRow(Row, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ from hornpipe.rib.packing import pack
 from hornpipe.rib.path import Block, Path
 from hornpipe.rib.source import Source
 from hornpipe.rib.table import Table
+from hornpipe.rib.withdrawn import Withdrawals
 
 NOT_LONG_LIVED: Final[Mapping[int, float]] = {}
 AT_ONCE: Final = 2048
@@ -46,6 +47,7 @@ class Rib(LocRib):
         super().__init__(Identity(router_id, cluster_id, local_as))
         self.local = Source("local", local=True, router_id=router_id, remote_as=local_as)
         self.peers: dict[Source, Peer] = {}
+        self.withdrawals = Withdrawals()
         self._aging: dict[Intake, None] = {}
         """Where stale paths are kept."""
         self._busy: dict[Intake, None] = {}
@@ -151,9 +153,9 @@ class Rib(LocRib):
         if update.attributes and update.hides_nlri:
             check(update.attributes, internal=source.internal, as4=source.as4)
         if update.unreach:
-            self._withdrawn(source, update.unreach_family, update.unreach)
+            self._withdrawn(source, update.unreach_family, update.unreach, now)
         if update.v4_withdrawn:
-            self._withdrawn(source, IPV4_UNICAST, update.v4_withdrawn)
+            self._withdrawn(source, IPV4_UNICAST, update.v4_withdrawn, now)
         if update.reach_family:
             self._announced(source, update.reach_family, update.next_hop, update.reach, update)
         if update.v4_nlri:
@@ -190,7 +192,7 @@ class Rib(LocRib):
         if family == RTC and source in self.peers:
             constraint.asked(self.peers[source], [key for key, _ in routes])
 
-    def _withdrawn(self, source: Source, family: int, data: bytes) -> None:
+    def _withdrawn(self, source: Source, family: int, data: bytes, now: float) -> None:
         if family not in source.families:
             source.reject(f"{family_name(family)} was not negotiated", 1)
             return
@@ -199,6 +201,7 @@ class Rib(LocRib):
         keys = table.spec.split_withdraw(data, errors)
         if errors:
             source.error(errors[0])
+        self.withdrawals.note(now, source.name, family, keys)
         self._forget(source, table, keys)
 
     def _forget(self, source: Source, table: Table, keys: list[bytes]) -> None:
