@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import signal
-import subprocess
+import threading
 from typing import NamedTuple
 
 from hornpipe.demo.host import Host
@@ -32,14 +32,21 @@ class Flood:
         self.interval = interval
         command = ["ping", "-n", "-D", "-i", f"{interval:g}", "-W", "1", address]
         self._ping = host.popen(*command, netns=netns)
+        self._output = ""
+        # Read all the time: ping waits when the pipe is full (64 KiB, 800 replies), and sends nothing meanwhile.
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        self._output, _ = self._ping.communicate()
 
     def stop(self) -> Loss:
         self._ping.send_signal(signal.SIGINT)
-        try:
-            output, _ = self._ping.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
+        self._reader.join(10)
+        if self._reader.is_alive():
             self._ping.kill()
-            output, _ = self._ping.communicate()
+            self._reader.join()
+        output = self._output
         summary = SUMMARY.search(output)
         if summary is None:
             raise AssertionError(f"ping did not count: {output[-2000:]}")
