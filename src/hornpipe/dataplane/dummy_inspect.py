@@ -9,6 +9,7 @@ from hornpipe.forwarding.entry import address_text, mac_text
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.table import MAIN_TABLE
+from hornpipe.net.prefix import Prefix
 
 _ABSENT = Found(present=False, text="not there")
 
@@ -34,7 +35,38 @@ def _link(kernel: DummyKernel, link: Link | None, key: bytes) -> Found:
 
 
 def _route(kernel: DummyKernel, link: Link | None, key: bytes) -> Found:
-    return kernel.routing.lookup(link.table if link is not None else MAIN_TABLE, key)
+    """Addresses of the host, then the longest of routes and connected subnets; in the main table the underlay's."""
+    subnets = _on_links(kernel, link, key)
+    own = next((name for address, _, name in subnets if address == key), "")
+    if own:
+        fields = {"dst": f"{address_text(key)}/{8 * len(key)}", "dev": own}
+        return Found(present=True, text=f"local {fields['dst']} dev {own}", fields=fields)
+    found = kernel.routing.lookup(link.table if link is not None else MAIN_TABLE, key)
+    length = int(found.fields["dst"].partition("/")[2]) if found.fields else -1
+    for address, bits, name in subnets:
+        if bits > length and Prefix.of(address, bits).contains(key):
+            fields = {"dst": str(Prefix.of(address, bits)), "dev": name}
+            found, length = Found(present=True, text=f"{fields['dst']} dev {name}", fields=fields), bits
+    way = kernel.underlay.get(key) if link is None and length < 0 else None
+    if way is None:
+        return found
+    via = f" via {address_text(way.gateway)}" if way.gateway else ""
+    return Found(
+        present=True, text=f"{address_text(key)}{via} dev {way.device}", fields={"dev": way.device, "mtu": str(way.mtu)}
+    )
+
+
+def _on_links(kernel: DummyKernel, vrf: Link | None, key: bytes) -> list[tuple[bytes, int, str]]:
+    """(address, length, link) of those in the VRF, or in none."""
+    master = vrf.index if vrf is not None else 0
+    routers = {link.index for link in kernel.links.values() if link.kind == "vrf"}
+    there = [link for link in kernel.links.values() if (link.master if link.master in routers else 0) == master]
+    return [
+        (address, length, link.name)
+        for link in there
+        for address, length in kernel.addresses.get(link.index, ())
+        if len(address) == len(key)
+    ]
 
 
 def _neigh(kernel: DummyKernel, link: Link | None, key: bytes) -> Found:

@@ -183,9 +183,18 @@ class DummyRouting:
             number = self.routes.get((table, key))
             if number is not None:
                 words = "; ".join(self.words(number)) or "unreachable"
-                fields = {"dst": f"{address_text(key[1:])}/{length}", "nhid": str(number)}
+                fields = {"dst": f"{address_text(key[1:])}/{length}", "nhid": str(number), **self._first(number)}
                 return Found(present=number != UNREACHABLE, text=f"{fields['dst']} {words}", fields=fields)
         return Found(present=False, text="Network is unreachable")
+
+    def _first(self, number: int) -> dict[str, str]:
+        """The kernel answers a lookup with one way, of several with any."""
+        content = self.nexthops.get(number)
+        for one, _ in self._ones(content) if content is not None else ():
+            link = self.link(one.oif)
+            if link is not None:
+                return {"dev": link.name}
+        return {}
 
     def words(self, number: int) -> list[str]:
         """Each way out of a nexthop, with names for indexes."""
