@@ -105,3 +105,45 @@ def test_capacity_is_refused_before_anything_is_taken() -> None:
     identifiers.check_capacity(2)
     with pytest.raises(Refused, match="used up"):
         identifiers.check_capacity(3)
+
+
+def test_labels_and_distinguishers_of_ports() -> None:
+    identifiers = Identifiers((16, 20), (100, 103))
+    row, vni = identifiers.acquire("red", 0, with_vni=False)
+    assert (row.vni, vni) == (0, 0)
+    assert identifiers.label("red") == identifiers.label("red") == 100
+    assert identifiers.port_label("red", "api/a") == identifiers.port_label("red", "api/a") == 101
+    assert identifiers.port_rd("red", "api/a") == 2
+    assert identifiers.acquire("blue", 0)[0].rd == 3
+    assert identifiers.label("blue") == 102
+    identifiers.check_capacity(0, labels=1)
+    with pytest.raises(Refused):
+        identifiers.check_capacity(0, labels=2)
+    identifiers.trim("red", label=False, labels=(), rds=())
+    assert identifiers.rows["red"] == Identifier(id=1, rd=1)
+    identifiers.check_capacity(0, labels=3)
+
+
+def test_labels_survive_a_restart_once() -> None:
+    rows = {
+        "red": Identifier(id=1, rd=1, label=100, port_labels={"api/a": 101}, port_rds={"api/a": 7}),
+        "bad": Identifier(id=2, rd=2, label=100, port_labels={"api/a": 101, "api/b": 102}, port_rds={"api/a": 7}),
+    }
+    identifiers = Identifiers((16, 20), (100, 103))
+    identifiers.restore(rows)
+    assert identifiers.label("red") == 100
+    assert identifiers.port_rd("red", "api/a") == 7
+    assert identifiers.rows["bad"] == Identifier(id=2, rd=2, port_labels={"api/b": 102})
+    assert identifiers.label("bad") == 103
+    identifiers.release("red")
+    assert identifiers.port_label("bad", "api/a") in (100, 101)
+
+
+def test_an_instance_without_vni_gets_one_and_loses_it() -> None:
+    identifiers = Identifiers((16, 20))
+    assert identifiers.acquire("red", 0, with_vni=True)[1] == 16
+    assert identifiers.acquire("red", 0, with_vni=False)[1] == 0
+    assert identifiers.vnis == {}
+    assert identifiers.acquire("red", 5000, with_vni=True)[1] == 5000
+    assert identifiers.acquire("red", 0, with_vni=False)[1] == 0
+    assert identifiers.vnis == {}

@@ -65,7 +65,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     the old CNI plugin makes an instance a pod."""
     vrf: str | None = None
     """``evpn``: the ``ipvpn`` instance that routes for this one (integrated routing and bridging, RFC 9135): the bridge
-    and its `gateways` are in that instance's VRF."""
+    and its `gateways` are in that instance's VRF. Not with `bridge`: a bridge of somebody else's stays where it is."""
     irb: Literal["symmetric", "asymmetric"] = "symmetric"
     """``evpn`` with `vrf`: symmetric announces type 2 with the VRF's L3 VNI as second label and its route targets."""
     host_addresses: tuple[str, ...] = ()
@@ -109,6 +109,7 @@ class AttractSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     redirect_rts: tuple[str, ...]
     classifier: ClassifierSpec
     to_rts: tuple[str, ...] = ()
+    """One at most; none: the one of `readvertise`."""
     static_prefixes: tuple[str, ...] = ()
 
 
@@ -152,7 +153,8 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """``ipvpn``: announce the prefix of each address (``10.0.0.0/24``) instead of the host's own, with an RD of the
     port's, so that other PEs see several ways."""
     direction: Literal["both", "to-port", "from-port"] = "both"
-    """``ipvpn``: ``from-port`` announces nothing, ``to-port`` gives the port no routes."""
+    """``ipvpn``: ``from-port`` announces nothing, so that nobody sends to it; ``to-port`` gives it no routes: it is in a
+    VRF without any, where all but the gateway is unreachable, while the instance's own VRF leads to it."""
     local_pref: int | None = None
     """``ipvpn``: LOCAL_PREF of the port's routes; None: 100."""
     lb_consistent_hash_order: int | None = None
