@@ -153,8 +153,8 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """``ipvpn``: announce the prefix of each address (``10.0.0.0/24``) instead of the host's own, with an RD of the
     port's, so that other PEs see several ways."""
     direction: Literal["both", "to-port", "from-port"] = "both"
-    """``ipvpn``: ``from-port`` announces nothing, so that nobody sends to it; ``to-port`` gives it no routes: it is in a
-    VRF without any, where all but the gateway is unreachable, while the instance's own VRF leads to it."""
+    """``ipvpn``: ``from-port`` announces nothing, so that nobody sends to it; ``to-port`` gives it no routes: it is in
+    a VRF without any, where all but the gateway is unreachable, while the instance's own VRF leads to it."""
     local_pref: int | None = None
     """``ipvpn``: LOCAL_PREF of the port's routes; None: 100."""
     lb_consistent_hash_order: int | None = None
