@@ -282,9 +282,14 @@ def addresses_of(result: Json) -> str:
     return str(result["ips"][0]["address"].partition("/")[0])
 
 
-def test_an_address_that_another_host_announces_is_refused_by_its_name(hosts: list[Cni]) -> None:
+L2_OR_L3: list[Json] = [RTS, {**RTS, "type": "ipvpn", "vni": 5000, "host_table": True}]
+
+
+@pytest.mark.parametrize("instance", L2_OR_L3, ids=["L2", "L3"])
+def test_an_address_that_another_host_announces_is_refused_by_its_name(hosts: list[Cni], instance: Json) -> None:
     """Two hosts told to hand out the same range: the VPN knows who has an address."""
-    net = red(ipam={"type": "hornpipe-ipam", "subnet": POOL}, capabilities={"ips": True})
+    ipam = {"type": "hornpipe-ipam", "subnet": POOL}
+    net = network(instance=instance, ipam=ipam, capabilities={"ips": True})
     for number, cni in enumerate(hosts):
         cni.runtime.add(net, "c", cni.namespace("c"), capabilities={"ips": [f"10.1.0.{50 + number}"]})
     hosts[0].pings("c", "10.1.0.51")

@@ -34,6 +34,7 @@ from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
 from hornpipe.rib.rib import Rib
 from hornpipe.vpn.edge import Edge
+from hornpipe.vpn.holder import holder
 from hornpipe.vpn.plan import PortId
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, SourceSpec
 
@@ -302,9 +303,8 @@ class Engine:
 
     def holder(self, instance: str, address: str) -> str | None:
         """Who announces an address in an instance by BGP: the next hop. None: nobody but perhaps this host."""
-        chosen = self.edge.instance(instance)
-        found = chosen.imported.neighbour(bytes(Address.parse(address))) if chosen is not None else None
-        return str(Address(found[1].vtep)) if found is not None and not found[1].local else None
+        found = holder(self.edge, instance, bytes(Address.parse(address)))
+        return str(Address(found)) if found else None
 
     def trace(self, port: str, address: str) -> Tracing:
         """The way from a port (name, ``source/name`` or interface) to an IP or MAC; raises `Refused`."""
