@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from hornpipe.bgp.nlri.next_hop import vtep_of
 from hornpipe.forwarding.table import route_key
 from hornpipe.vpn.edge import Edge
-from hornpipe.vpn.remote import vtep_of
 from hornpipe.vpn.routed.router import Router
 
 
