@@ -137,6 +137,10 @@ class Client:
         path = with_query(path_of("v1", "ports", name), _waiting(wait, timeout))
         return self.call("PUT", path, {key: value for key, value in port.items() if value is not None})
 
+    def trace(self, port: str, address: str) -> Any:
+        """The way of a packet: ``state``, ``summary``, ``steps`` ..."""
+        return self.get("/v1/trace", port=port, address=address)
+
     def detach(self, name: str, source: str | None = None) -> Any:
         return self.call("DELETE", with_query(path_of("v1", "ports", name), {"source": source}))
 

@@ -22,6 +22,8 @@ from hornpipe.engine.rows import (
     RouteRow,
     StatusRow,
 )
+from hornpipe.engine.trace.step import Step
+from hornpipe.engine.trace.tracing import Tracing
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
 from hornpipe.net.prefix import Prefix
@@ -102,6 +104,10 @@ class FakeEngine:
         self.missing: tuple[str, ...] = ()
         self.calls: list[tuple[str, ...]] = []
         self.draining = False
+        self.unsent: dict[str, str] = {}
+        """Peer -> why no route is sent to it."""
+        self.steps: list[Step] = []
+        """Of any trace."""
         self.waits_for_prune = False
 
     # ---- changes
@@ -222,14 +228,24 @@ class FakeEngine:
         peer: str | None = None,
         instance: str | None = None,
         where: Callable[[int, bytes], bool] | None = None,
+        to: str | None = None,
+        why: bool = False,
     ) -> Iterator[RouteRow]:
         for row in self.route_rows:
             number = families.parse(row.family)
             if where is not None and not where(number, key_of(row)):
                 continue
             wanted = (family is None or families.parse(family) == number) and peer in (None, row.peer)
-            if wanted and (instance is None or instance in row.imported_by):
-                yield row
+            if not wanted or (instance is not None and instance not in row.imported_by) or to in self.unsent:
+                continue
+            told = {"sent_to": ("2001:db8::9",), "not_sent": dict(self.unsent)} if why else {}
+            yield msgspec.structs.replace(row, **told)
+
+    def trace(self, port: str, address: str) -> Tracing:
+        found = [(name, one) for name, spec in self.sources.items() for one in spec.ports if one.name == port]
+        if not found:
+            raise Refused("port", f"no port {port}", "see `hornpipe show ports`", "missing")
+        return Tracing(found[0][0], port, address, self.steps)
 
     def entries(
         self, kind: str | None = None, instance: str | None = None, status: str | None = None, skip: int = 0

@@ -34,7 +34,7 @@ from hornpipe.sim.fleet import FAMILIES, LOCAL_AS, Fleet, settings_of
 from hornpipe.sim.host import Host
 from hornpipe.sim.injector import Injector
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, Refused, SourceSpec
-from tests.scenarios import routed
+from tests.scenarios import routed, tracing
 
 SOON = 2.0
 STEP = 0.25
@@ -337,6 +337,7 @@ def writes(made: Host, words: list[str]) -> None:
 
 HOST_COMMANDS: dict[str, Callable[[Scenario, Host, list[str]], None]] = {
     **routed.HOST_COMMANDS,
+    **tracing.HOST_COMMANDS,
     "attach": attach,
     "port": port,
     "define": define,

@@ -132,15 +132,17 @@ def attach_door(scenario: Scenario, made: Host, words: list[str], spec: Instance
 
 
 def underlay(scenario: Scenario, made: Host, words: list[str]) -> None:
-    """underlay ADDRESS DEVICE [GATEWAY] | underlay ADDRESS none: how the main table leads to it."""
-    address = bytes(Address.parse(words[0]))
+    """underlay ADDRESS DEVICE [GATEWAY] [mtu N] | underlay ADDRESS none: how the main table leads to it."""
+    address, mtu = bytes(Address.parse(words[0])), 1500
+    if len(words) > 3 and words[-2] == "mtu":
+        words, mtu = words[:-2], int(words[-1])
     if words[1] == "none":
         made.kernel.underlay.pop(address, None)
         return
     if words[1] not in made.kernel.links:
         made.kernel.add_link(words[1])
     gateway = bytes(Address.parse(words[2])) if len(words) > 2 else b""
-    made.kernel.underlay[address] = Way(words[1], gateway, 1500)
+    made.kernel.underlay[address] = Way(words[1], gateway, mtu)
 
 
 def lacks(scenario: Scenario, made: Host, words: list[str]) -> None:

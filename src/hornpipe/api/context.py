@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import msgspec
 from prometheus_client import CollectorRegistry
 
 from hornpipe.api.access import Access
 from hornpipe.api.facade import ApiEngine
+from hornpipe.forwarding.question import Found, Question
 
 
 class LogRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +28,13 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
     level: str
     name: str
     message: str
+
+
+Inspect: TypeAlias = "Callable[[Sequence[Question]], Awaitable[Sequence[Found]]]"
+
+
+async def nobody(questions: Sequence[Question]) -> Sequence[Found]:
+    raise OSError("there is no kernel to ask")
 
 
 class Context:
@@ -42,6 +51,7 @@ class Context:
         wall: Callable[[float], float],
         after_change: Callable[[], Awaitable[None] | None] = lambda: None,
         before_change: Callable[[], Awaitable[None] | None] = lambda: None,
+        inspect: Inspect = nobody,
         record: Callable[[], Sequence[str]] = tuple,
         registry: CollectorRegistry | None = None,
         logs: Callable[[], Sequence[LogRow]] = tuple,
@@ -58,6 +68,8 @@ class Context:
         self.access = {"api": Access(), "bagpipe": Access()}
         """Who may use each application over TCP."""
         self.closing = False
+        self.inspect = inspect
+        """Asks the kernel what it holds at this moment; OSError if it does not answer."""
         self.record = record
         """Files of the recorder."""
         self._after_change = after_change

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from hornpipe.engine.rows import EntryRow, EventRow, InstanceRow, PeerRow, PortRow, RouteRow, StatusRow
+from hornpipe.engine.trace.tracing import Tracing
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, SourceSpec
 
 
@@ -56,10 +57,14 @@ class ApiEngine(Protocol):
         peer: str | None = None,
         instance: str | None = None,
         where: Callable[[int, bytes], bool] | None = None,
+        to: str | None = None,
+        why: bool = False,
     ) -> Iterable[RouteRow]:
         """Lazily: a caller that wants a page stops early. Not to be held across a change. `where` is asked of the
-        family's number and the key before a row is made."""
+        family's number and the key before a row is made. `to`: what this peer is sent; `why`: with who is sent it."""
         ...
+
+    def trace(self, port: str, address: str) -> Tracing: ...
 
     def entries(
         self, kind: str | None = None, instance: str | None = None, status: str | None = None, skip: int = 0

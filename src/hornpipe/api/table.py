@@ -6,10 +6,10 @@ same thing for people.
 
 from __future__ import annotations
 
-from hornpipe.api import events, forwarding, host, instances, peers, ports, routes, sources, status
+from hornpipe.api import events, forwarding, host, instances, peers, ports, routes, sources, status, trace
 from hornpipe.api.operation import Operation
 from hornpipe.api.wait import WaitQuery
-from hornpipe.engine.rows import EntryRow, EventRow, InstanceRow, PeerRow, PortRow, RouteRow, StatusRow
+from hornpipe.engine.rows import EntryRow, EventRow, InstanceRow, PeerRow, PortRow, RouteRow, StatusRow, Trace
 from hornpipe.vpn.spec import SourceSpec
 
 CHANGE = ("precondition", "conflict", "unsupported", "busy", "full")
@@ -225,6 +225,19 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=EntryRow,
         many=True,
         cli="hornpipe show fdb|neigh|flood|fib|forwarding",
+    ),
+    Operation(
+        method="GET",
+        path="/v1/trace",
+        name="trace",
+        tag="forwarding",
+        summary="The way of a packet from a port to an address, step by step",
+        description="The kernel is asked at this moment. `summary` is the first broken step, if there is one.",
+        handler=trace.trace,
+        query=trace.TraceQuery,
+        answer=Trace,
+        problems=("missing", "conflict"),
+        cli="hornpipe trace PORT ADDRESS",
     ),
     Operation(
         method="GET",

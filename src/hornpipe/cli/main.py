@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "flush": Entry("host:flush_command", "delete all that is ours from the kernel"),
     "prune": Entry("host:prune_command", "end the wait after a damaged intent file"),
     "debug": Entry("debug:debug_group", "one archive for a bug report"),
+    "trace": Entry("trace:trace_command", "the way of a packet from a port to an address"),
     "monitor": Entry("monitor:monitor_command", "events as they happen"),
     "config": Entry("config:config_group", "check a configuration, import one of BaGPipe"),
     "cni": Entry("cni:cni_group", "containers: install, uninstall the CNI plugin"),

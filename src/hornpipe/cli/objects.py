@@ -14,6 +14,14 @@ class Filter(NamedTuple):
     choices: tuple[str, ...] = ()
 
 
+class Flag(NamedTuple):
+    """A filter that is there or not."""
+
+    name: str
+    letter: str
+    help: str
+
+
 class Object(NamedTuple):
     name: str
     help: str
@@ -27,6 +35,8 @@ class Object(NamedTuple):
     """``show NAME`` asks for one: path and name."""
     address: str = ""
     """The column -4 and -6 look at."""
+    flags: tuple[Flag, ...] = ()
+    """Words that ask for details: each row is a paragraph then."""
 
 
 def _endpoints(row: Mapping[str, Any]) -> str:
@@ -173,8 +183,10 @@ OBJECTS: tuple[Object, ...] = (
             Filter("ip", "with this address, or prefix: 10.1.0.0/24"),
             Filter("rd", "with this route distinguisher"),
             Filter("best", "best paths only: true", ("true", "false")),
+            Filter("to", "what this peer is sent"),
         ),
         address="ip",
+        flags=(Flag("why", "-d", "all of each route: why (not) best, imported, sent to each peer"),),
     ),
     Object(
         "fdb",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
@@ -10,6 +11,9 @@ from hornpipe.cli.command import Entry, Verb, Words
 from hornpipe.cli.objects import OBJECTS, Filter, Object, aliases, named
 from hornpipe.cli.output import Output
 from hornpipe.client import path_of
+
+NAMED = {"ports": "[NAME]", "routes": "[PREFIX|ADDRESS|MAC]"}
+"""Objects that are several by one name."""
 
 
 def show_group(name: str) -> click.Command:
@@ -26,8 +30,9 @@ def show_command(name: str) -> click.Command:
     """`name` is the object's, or ``show`` below the object's own group."""
     item = named(name)
     params: list[click.Parameter] = [_option(narrowed) for narrowed in item.filters]
-    if item.one or item.name == "ports":
-        params.append(click.Argument(["name"], required=False, metavar="[NAME]"))
+    params += [click.Option([flag.letter, f"--{flag.name}"], is_flag=True, help=flag.help) for flag in item.flags]
+    if item.one or item.name in NAMED:
+        params.append(click.Argument(["name"], required=False, metavar=NAMED.get(item.name, "[NAME]")))
 
     def run(**given: Any) -> None:
         output = click.get_current_context().find_object(Output)
@@ -43,6 +48,8 @@ def show(item: Object, name: str | None, given: dict[str, Any], output: Output) 
             status(client.get(item.path), output)
         elif name is not None and item.one:
             output.one(client.get(item.path + path_of(name)))
+        elif item.name == "routes":
+            routes(item, client.rows(item.path, **routes_query(name, given)), given["why"], output)
         else:
             rows = client.rows(item.path, **{**item.fixed, **given})
             if name is not None:  # a port: its name may be that of several sources
@@ -50,6 +57,33 @@ def show(item: Object, name: str | None, given: dict[str, Any], output: Output) 
                     output.one(row)
             else:
                 output.rows(output.of_family(rows, item.address), item.columns)
+
+
+def routes_query(name: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """`name` is told by its look: ``10.0.0.0/24``, ``2001:db8::5``, ``02:00:00:00:00:05``."""
+    query = {**given, "why": given["why"] or None}
+    if name is not None:
+        groups = name.replace("-", ":").split(":")
+        is_mac = (len(groups) == 6 and "" not in groups) or (name.count(".") == 2 and "/" not in name)
+        query["mac" if is_mac else "ip"] = name
+    return query
+
+
+def routes(item: Object, rows: Iterable[dict[str, Any]], why: bool, output: Output) -> None:
+    """With `why` a paragraph each, with the reasons one a line."""
+    chosen = output.of_family(rows, item.address)
+    if not why or output.json or output.oneline:
+        output.rows(chosen, item.columns)
+        return
+    for number, row in enumerate(chosen):
+        if number:
+            print()
+        reasons = {name: pairs(row[name], of) for name, of in (("not_imported", "instance"), ("not_sent", "peer"))}
+        output.one({**row, **reasons})
+
+
+def pairs(reasons: Mapping[str, str], of: str) -> list[dict[str, str]]:
+    return [{of: name, "reason": reason} for name, reason in reasons.items()]
 
 
 def status(row: dict[str, Any], output: Output) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-GOOD = frozenset({"ESTABLISHED", "up", "done", "advertised", "open", "ready", "yes"})
-BAD = frozenset({"error", "down", "IDLE", "duplicate", "no"})
-WAIT = frozenset({"pending", "suspended", "moved", "stale", "CONNECT", "ACTIVE", "OPENSENT", "OPENCONFIRM", "closed"})
+GOOD = frozenset({"ESTABLISHED", "up", "done", "advertised", "open", "ready", "yes", "ok"})
+BAD = frozenset({"error", "down", "IDLE", "duplicate", "no", "broken"})
+WAIT = frozenset(
+    {"pending", "suspended", "moved", "stale", "CONNECT", "ACTIVE", "OPENSENT", "OPENCONFIRM", "closed", "unknown"}
+)
 _CODES = ((GOOD, "32"), (BAD, "31"), (WAIT, "33"))
 
 

@@ -119,6 +119,7 @@ class Daemon:
             wall=self._wall,
             after_change=self._after_change,
             before_change=self._before_change,
+            inspect=self._dataplane.inspect,
             record=self._record_files,
             registry=registry,
             logs=self._log.warnings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
 from hornpipe.vpn.desired import Desired
-from hornpipe.vpn.plan import PortId, text_of
+from hornpipe.vpn.plan import PortId
 from hornpipe.vpn.spec import Refused
 
 
@@ -13,13 +13,13 @@ def find_port(desired: Desired, text: str) -> PortId:
     """By ``source/name``, name or interface; raises `Refused` with the candidates if that could be several."""
     if not text:
         raise Refused("port", "is empty", "give the name of a port, or its interface")
-    named = [port for port in desired.ports if text_of(port) == text]
+    named = [port for port in desired.ports if "/".join(port) == text]
     found = named or [port for port in desired.ports if port[1] == text]
     found = found or [port for port, checked in desired.ports.items() if text in (checked.interface, checked.netns)]
     if not found:
         raise Refused("port", f"no port {text}", "see `hornpipe show ports`", "missing")
     if len(found) > 1:
-        names = ", ".join(sorted(text_of(port) for port in found))
+        names = ", ".join(sorted("/".join(port) for port in found))
         raise Refused("port", f"{text} could be {names}", "name one of them so", "conflict")
     return found[0]
 

@@ -21,10 +21,14 @@ SHOWN = 4
 def describe(trail: Trail, row: PortRow, checked: CheckedPort, master: str) -> None:
     """`master`: the bridge or VRF of the port's interface; empty: none, or it is a bridge itself (a door)."""
     subject = f"{row.source}/{row.name} {row.interface}"
+    waits = row.reason.startswith("waiting for")
     if row.state == "up":
         trail.say("port", subject, "ok", "up", row.since)
+    elif row.state == "pending" and not waits:  # the steps about its devices tell what is missing
+        trail.say("port", subject, "info", f"pending: {row.reason or 'its entries are being written'}")
     else:
-        trail.say("port", subject, "broken", f"{row.state}: {row.reason}", row.since, _remedy(row))
+        since = row.since if waits else None
+        trail.say("port", subject, "broken", f"{row.state}: {row.reason}", since, _remedy(row))
     if not checked.spec.evpn:
         trail.interface = row.interface
         remedy = "" if checked.netns else f"whoever runs the station has to make {row.interface}"
@@ -34,8 +38,9 @@ def describe(trail: Trail, row: PortRow, checked: CheckedPort, master: str) -> N
 def _remedy(row: PortRow) -> str:
     if row.state == "moved":
         return "the station is attached elsewhere too: detach it where it no longer is"
-    if row.reason.startswith("waiting for interface"):
-        return f"create {row.interface}, or attach the station by the interface that it has"
+    if row.reason.startswith("waiting for"):
+        what = row.reason.removeprefix("waiting for ")
+        return f"create {what}, or attach the station by the interface that it has"
     return "see `hornpipe show ports` and `hornpipe show forwarding status error`"
 
 

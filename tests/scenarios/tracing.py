@@ -1,0 +1,101 @@
+"""What scenarios say of traces, and the damage that they find.
+
+h1 traces tap1 10.1.0.2 ok
+h1 breaks fdb hp-vx100 02:00:00:00:00:02
+h1 traces tap1 10.1.0.2 broken kernel fdb 02:00:00:00:00:02 dev hp-vx100*
+h1 traces tap1 10.1.0.2 says info route *not best*
+
+What is broken by hand is repaired in the next turn, so a trace is looked at first before any time passes.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hornpipe.dataplane.dummy_inspect import inspect
+from hornpipe.engine.rows import Trace
+from hornpipe.forwarding.table import MAIN_TABLE
+from hornpipe.net.ip import Address
+from hornpipe.net.mac import Mac
+from hornpipe.net.prefix import Prefix
+from hornpipe.sim.host import Host
+
+if TYPE_CHECKING:
+    from tests.scenarios.language import Scenario
+
+SOON = 2.0
+
+
+def trace(made: Host, port: str, address: str) -> Trace:
+    tracing = made.running.trace(port, address)
+    while questions := tracing.questions():
+        tracing.tell(questions, [inspect(made.kernel, question) for question in questions])
+    return tracing.result()
+
+
+def lines(found: Trace) -> list[str]:
+    return [
+        f"{row.state} {row.step} {row.subject} {row.reason}".rstrip()
+        + (" since" if row.since is not None else "")
+        + (f" so: {row.remedy}" if row.remedy else "")
+        for row in found.steps
+    ]
+
+
+def traces(scenario: Scenario, made: Host, words: list[str]) -> None:
+    """traces PORT ADDRESS ok|unknown | broken WORDS (of the first broken step) | says WORDS (of any step)"""
+    port, address, verb, pattern = words[0], words[1], words[2], " ".join(words[3:])
+
+    def holds() -> bool:
+        found = trace(made, port, address)
+        if verb == "says":
+            return any(_matches(line, pattern) for line in lines(found))
+        if found.state != verb:
+            return False
+        return verb != "broken" or _matches(lines(found)[found.broken - 1], f"broken {pattern}")
+
+    if not holds() and not scenario.fleet.run_until(holds, SOON):
+        found = trace(made, port, address)
+        shown = "\n".join(f"    {line}" for line in lines(found))
+        raise AssertionError(f"the trace is {found.state} at {found.broken}: {found.summary}\n{shown}")
+
+
+def _matches(line: str, pattern: str) -> bool:
+    return any(fnmatch.fnmatchcase(line, one) for one in (pattern, pattern + " *"))
+
+
+def breaks(scenario: Scenario, made: Host, words: list[str]) -> None:
+    """breaks KIND ...: see `BREAKS`."""
+    BREAKS[words[0]](made, words[1:])
+
+
+def _table(made: Host, device: str) -> int:
+    return MAIN_TABLE if device == "main" else made.kernel.links[device].table
+
+
+def _delete_neigh(made: Host, words: list[str]) -> None:
+    """Also one that a port's driver wrote."""
+    packed = bytes(Address.parse(words[1]))
+    if not made.kernel.delete_neigh(words[0], packed):
+        made.kernel.devices.neighbours[words[0]].pop(packed)
+
+
+BREAKS: dict[str, Callable[[Host, list[str]], object]] = {
+    "fdb": lambda made, words: made.kernel.delete_fdb(words[0], bytes(Mac.parse(words[1]))),
+    "master": lambda made, words: made.kernel.delete_master(words[0], bytes(Mac.parse(words[1]))),
+    "neigh": _delete_neigh,
+    "flood": lambda made, words: made.kernel.delete_flood(words[0], bytes(Address.parse(words[1]))),
+    "route": lambda made, words: made.kernel.routing.delete_route(
+        _table(made, words[0]), bytes(Prefix.parse(words[1]))
+    ),
+    "nexthops": lambda made, words: made.kernel.routing.flush_nexthops(),
+    "label": lambda made, words: made.kernel.routing.delete_label(int(words[0]).to_bytes(4, "big")),
+    "down": lambda made, words: made.kernel.set_up(words[0], False),
+    "carrier": lambda made, words: made.kernel.set_carrier(words[0], False),
+    "mtu": lambda made, words: made.kernel.set_mtu(words[0], int(words[1])),
+    "master-of": lambda made, words: made.kernel.set_master(words[0], None),
+}
+
+HOST_COMMANDS: dict[str, Callable[[Scenario, Host, list[str]], None]] = {"traces": traces, "breaks": breaks}
