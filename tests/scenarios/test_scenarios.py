@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios import tracing
 from tests.scenarios.language import Failed, Scenario
 
 FILES = sorted(Path(__file__).parent.glob("*.txt"))
@@ -13,7 +14,9 @@ FILES = sorted(Path(__file__).parent.glob("*.txt"))
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_scenario(path: Path) -> None:
-    Scenario(path.read_text()).run()
+    scenario = Scenario(path.read_text())
+    scenario.run()
+    tracing.everything(scenario)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hornpipe.dataplane.dummy_inspect import inspect
-from hornpipe.engine.rows import Trace
+from hornpipe.engine.rows import EndpointRow, Trace
 from hornpipe.forwarding.table import MAIN_TABLE
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
@@ -60,6 +60,37 @@ def traces(scenario: Scenario, made: Host, words: list[str]) -> None:
         found = trace(made, port, address)
         shown = "\n".join(f"    {line}" for line in lines(found))
         raise AssertionError(f"the trace is {found.state} at {found.broken}: {found.summary}\n{shown}")
+
+
+def everything(scenario: Scenario) -> None:
+    """At the end of any scenario, traces from every port to every address that is known: each says something, and of
+    what is broken what to do."""
+    for made in scenario.hosts.values():
+        if made.engine is None:
+            continue
+        found = {row.ip or row.mac for host in scenario.hosts.values() for row in _endpoints(host)}
+        found |= {route.ip.partition("/")[0] or route.prefix.partition("/")[0] for route in made.running.routes()}
+        for port in made.running.ports():
+            routed = made.running.edge.standing(port.instance) in made.running.edge.routers.values()
+            for address in sorted(found - {"", "0.0.0.0", "::"}):
+                if not routed or not _is_mac(address):
+                    _check(trace(made, f"{port.source}/{port.name}", address))
+
+
+def _endpoints(made: Host) -> list[EndpointRow]:
+    return [row for port in made.engine.ports() for row in port.endpoints] if made.engine is not None else []
+
+
+def _is_mac(text: str) -> bool:
+    return len(text) == 17 and text.count(":") == 5
+
+
+def _check(found: Trace) -> None:
+    assert len(found.steps) > 3
+    for row in found.steps:
+        assert row.subject, row
+        assert row.remedy or row.state != "broken", row
+    assert (found.state == "broken") == bool(found.broken)
 
 
 def _matches(line: str, pattern: str) -> bool:

@@ -112,6 +112,7 @@ def resolve(trail: Trail, instance: Instance, address: bytes) -> None:
         _answered(trail, instance, address)
         return
     if station is not None and instance.holds(address):
+        port.duplicate(trail, station.mac, instance)
         port.here(trail, station.mac, instance)
         return
     found = instance.imported.neighbour(address)
@@ -139,6 +140,7 @@ def follow(trail: Trail, instance: Instance, mac: bytes, address: bytes = b"") -
     if Mac(mac).is_multicast:
         _everybody(trail, instance)
         return
+    port.duplicate(trail, mac, instance)
     if port.here(trail, mac, instance):
         return
     claims = instance.imported.claims(mac)

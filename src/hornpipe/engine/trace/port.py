@@ -106,6 +106,14 @@ def master_of(router: Router, checked: CheckedPort) -> str:
     return SINK if checked.spec.direction == "to-port" else router.devices.vrf
 
 
+def duplicate(trail: Trail, mac: bytes, instance: Instance) -> None:
+    """Frozen by RFC 7432 section 15.1: where it was then is where frames go."""
+    since = instance.duplicates().get(mac)
+    if since is not None:
+        remedy = f"find who else has the MAC, then: hornpipe instances clear {instance.key} {address_text(mac)}"
+        trail.say("station", address_text(mac), "broken", "duplicate: moves too often, frozen", since, remedy)
+
+
 def here(trail: Trail, mac: bytes, instance: Instance) -> bool:
     """The MAC is behind a port of this host: adds what leads to it."""
     station = instance.stations.get(mac)
@@ -113,11 +121,7 @@ def here(trail: Trail, mac: bytes, instance: Instance) -> bool:
         return False
     attachment = station.attachment
     subject = f"{address_text(mac)} behind {attachment.interface}"
-    duplicate = instance.duplicates().get(mac)
-    if duplicate is not None:
-        remedy = f"find who else has the MAC, then: hornpipe instances clear {instance.key} {address_text(mac)}"
-        trail.say("station", subject, "broken", "duplicate: moves too often", duplicate, remedy)
-    elif not station.up:
+    if not station.up:
         reason = "on this host, and the interface is not there"
         trail.say("station", subject, "broken", reason, attachment.since, f"create {attachment.interface}")
     else:

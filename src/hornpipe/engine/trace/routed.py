@@ -99,6 +99,8 @@ def _candidates(router: Router, prefix: bytes) -> list[Candidate]:
     tables: list[Imported] = [router.imported[family], router.imported[EVPN]]
     for imported in tables:
         found += [((imported.family, key, one), use) for one, use, key in imported.candidates(prefix)]
+    if len(found) < 2:
+        return found
     order = {id(one): place for place, one in enumerate(rank([route[2] for route, _ in found]))}
     return sorted(found, key=lambda candidate: order[id(candidate[0][2])])
 
@@ -160,10 +162,10 @@ def _behind(trail: Trail, router: Router, port: RouterPort, station: bytes) -> N
 
 def _out(trail: Trail, router: Router, prefix: bytes, hops: Hops, address: bytes) -> None:
     candidates = _candidates(router, prefix)
-    if not candidates:
+    taken = [one for one in candidates if _hops_of(router, one, prefix) & set(hops)]
+    if not taken:
         _fallback(trail, router, prefix, hops, address)
         return
-    taken = [one for one in candidates if _hops_of(router, one, prefix) & set(hops)]
     used = [(route, use) for route, use in taken[: path.MOST]]
     best = used[0][0]
     for place, (route, _) in enumerate(used):
