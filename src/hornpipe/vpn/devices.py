@@ -8,7 +8,7 @@ from hornpipe.forwarding.bulk import TableState
 from hornpipe.forwarding.entry import Bridge, Gateway, NetnsPort, Port, Vxlan
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.vpn.check import CheckedPort
-from hornpipe.vpn.field import derived_mac
+from hornpipe.vpn.field import derived_mac, link_local
 from hornpipe.vpn.plan import PortId
 from hornpipe.vpn.tables import FdbTable, FloodTable, LocalTable, NeighTable
 
@@ -118,7 +118,8 @@ class Devices:
         instance, domain = self.instance, self.instance.domain
         if not domain.host_addresses:
             mac = domain.gateway_mac if not domain.bridge else None
-            return Gateway(bridge=self.bridge, instance=instance.key, addresses=domain.gateways, mac=mac)
+            addresses = domain.gateways + self._link_local(mac or b"")
+            return Gateway(bridge=self.bridge, instance=instance.key, addresses=addresses, mac=mac)
         # The anycast addresses are alone on their device: the subnet's route is the bridge's, where neighbours are.
         return Gateway(
             bridge=self.bridge,
@@ -127,8 +128,16 @@ class Devices:
             mac=domain.gateway_mac,
             device=f"hp-gw{instance.vni}",
             vrf=instance.router.devices.vrf if instance.router is not None else "",
-            own=domain.host_addresses,
+            own=domain.host_addresses + self._link_local(self.host_mac if not domain.bridge else b""),
         )
+
+    def _link_local(self, mac: bytes) -> tuple[tuple[bytes, int], ...]:
+        """The bridge's, by its MAC. Without one the kernel cannot ask for an IPv6 neighbour that it forwards to (RFC 4861
+        section 7.2.2): it would reach only who has just asked for the gateway."""
+        gateways = [address for address, _ in self.instance.domain.gateways]
+        if not mac or not any(len(address) == 16 for address in gateways):
+            return ()
+        return ((link_local(mac), 64),)
 
     def port(self, port: PortId, checked: CheckedPort) -> None:
         """A port that changes its interface has been `unport`ed before, for the old one may be another port's now."""

@@ -90,6 +90,11 @@ def derived_mac(*words: str) -> bytes:
     return bytes([digest[0] & 0xFC | 0x02]) + digest[1:6]
 
 
+def link_local(mac: bytes) -> bytes:
+    """The IPv6 link-local address that follows from a MAC (RFC 4291 appendix A)."""
+    return b"\xfe\x80" + bytes(6) + bytes((mac[0] ^ 2,)) + mac[1:3] + b"\xff\xfe" + mac[3:]
+
+
 def check_netns(text: str, field: str) -> str:
     good = text.startswith("/") or (text and "/" not in text and text not in {".", ".."})
     if not good or not text.isprintable():
