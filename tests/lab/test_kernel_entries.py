@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -264,6 +265,13 @@ class Listener:
                 return found
             found.append((int.from_bytes(data[4:6], "little"), data[16:].hex()))
 
+    async def quiet(self) -> None:
+        """Until the kernel has told of all that came late, as it does of links that came up."""
+        while True:
+            await asyncio.sleep(1.2)
+            if not self.heard():
+                return
+
     def close(self) -> None:
         self._socket.close()
 
@@ -275,6 +283,7 @@ async def test_a_second_daemon_adopts_without_a_write() -> None:
         before = first.nexthops()
     async with running("ke") as second:
         listener = Listener("ke")
+        await listener.quiet()
         populate(second)
         await second.settle()
         heard = listener.heard()
