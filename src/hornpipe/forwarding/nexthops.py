@@ -129,7 +129,9 @@ class Nexthops:
         dirty.update(self.dirty)
         self.dirty.clear()
         for state in dirty:
-            if state.users and state.members:
+            if not state.users:
+                state.written = None  # as it is now it serves nobody; who comes has it written
+            elif state.members:
                 self._put(state, batch)
 
     def _put(self, state: NexthopState, batch: Batch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from hornpipe.forwarding.batch import Batch, Results
 from hornpipe.forwarding.entry import (
     ALIAS,
@@ -40,6 +42,10 @@ class RareEntries:
         self._unseen: set[EntryKey] = set()
         """New or changed, or possibly damaged, and not all that belongs to them is mirrored: the driver has to look."""
         self._retired: list[Gateway] = []
+        """Addresses, and devices of gateways, that no entry wants any longer."""
+        self._retiring: list[Gateway] = []
+        """Those of them that are on their way."""
+        self._not_retired: list[Gateway] = []
         self._failed_removals: dict[EntryKey, Entry] = {}
         self._problems: dict[EntryKey, tuple[str, str]] = {}
         """Not done and not on their way: (pending or error, reason)."""
@@ -141,11 +147,23 @@ class RareEntries:
         """What `is_needed` stays until a later batch."""
         later = {key: entry for key, entry in self.removals.items() if is_needed is not None and is_needed(entry)}
         going = [entry for key, entry in self.removals.items() if key not in later]
-        batch.removals = sorted((*self._retired, *going), key=lambda entry: -entry.rank)
+        retired = [one for one in map(self._still_unwanted, self._retired) if one is not None]
+        self._retiring += retired
+        batch.removals = sorted((*retired, *going), key=lambda entry: -entry.rank)
         self._retired.clear()
         self.removals = later
         for entry in (*batch.puts, *batch.removals):
             self._in_batch[entry.key] = batch.number
+
+    def _still_unwanted(self, retired: Gateway) -> Gateway | None:
+        wanted: set[InterfaceAddress] = set()
+        for key in self._users.get(retired.device or retired.bridge, ()):
+            addresses = addresses_of(self.wanted[key])
+            if retired.device and retired.device in addresses:
+                return None
+            wanted |= addresses.get(retired.bridge, frozenset())
+        left = tuple(address for address in retired.addresses if address not in wanted)
+        return msgspec.structs.replace(retired, addresses=left) if left or retired.device else None
 
     def take_puts(self, batch: Batch, now: float) -> None:
         coming: set[str] = set()
@@ -182,7 +200,10 @@ class RareEntries:
             self._changed[entry.key] = None
             if self._in_batch.get(entry.key) == batch.number:
                 del self._in_batch[entry.key]
-        removed = {entry.key: entry for entry in batch.removals}
+        retired = [entry for entry in batch.removals if any(entry is one for one in self._retiring)]
+        self._retiring = [one for one in self._retiring if not any(one is entry for entry in retired)]
+        self._not_retired += [one for one in retired if isinstance(one, Gateway) and one.key in results.entries]
+        removed = {entry.key: entry for entry in batch.removals if not any(entry is one for one in retired)}
         for key, reason in results.entries.items():
             if key in self.wanted:
                 self._problem(key, "error", reason)
@@ -197,6 +218,8 @@ class RareEntries:
         self.retry_at = 0.0
         for key in self._problems:
             self.todo[key] = None
+        self._retired += self._not_retired
+        self._not_retired.clear()
         self.removals.update(self._failed_removals)
         self._failed_removals.clear()
 

@@ -138,6 +138,11 @@ class Tables:
 
     def doubt(self, kind: BulkKind, device: str, key: bytes) -> None:
         """An entry found at start was changed or deleted since: if it will be wanted, it is to be written."""
+        if kind == "mpls":
+            for labels in self._labels_found():
+                if key in labels:
+                    labels[key] = None
+            return
         state = self.on_device(device, kind)
         found = state.scanned if state is not None else self.scanned.get((kind, device))
         if not found or key not in found:
