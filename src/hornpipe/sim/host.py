@@ -17,6 +17,9 @@ from hornpipe.engine.settings import Settings
 from hornpipe.sim.wire import Speaking
 from hornpipe.vpn.spec import InstanceSpec, PortSpec
 
+ROUNDING = 1e-6
+"""Seconds added to what is converted from a host's clock to the fleet's, so that it is not before its time there."""
+
 
 class Host:
     """`engine` is None while the daemon is not running; kernel and intent outlive it.
@@ -80,7 +83,8 @@ class Host:
         """When it is to have a turn at the latest, in the fleet's time."""
         if self.engine is None:
             return inf
-        return min(self.engine.next_deadline(), self.engine.forwarding.rare.retry_at or inf) - self.epoch
+        deadline = min(self.engine.next_deadline(), self.engine.forwarding.rare.retry_at or inf)
+        return deadline - self.epoch + (ROUNDING if self.epoch else 0.0)
 
     def turn(self, at: float) -> None:
         """One turn of the pump, until nothing is left to do."""
@@ -166,7 +170,7 @@ class Shifted:
         return self._engine.take_closes()
 
     def next_deadline(self) -> float:
-        return self._engine.next_deadline() - self._epoch
+        return self._engine.next_deadline() - self._epoch + ROUNDING
 
     def tick(self, now: float) -> None:
         self._engine.tick(now + self._epoch)

@@ -1,0 +1,118 @@
+"""Who is where: what orchestrators have asked for and which interfaces exist, as the simulation itself knows it.
+
+It is the other side of every check, so it takes nothing from the engines: not a sequence number, not a route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+from typing import NamedTuple
+
+LATE = 700.0
+"""Seconds for which a host that a station has left may still be pointed at: hold time, the time that stale paths are
+kept and its one extension, twice (host to reflector, reflector to host), under faults that follow each other."""
+
+
+class Station(NamedTuple):
+    """A virtual machine or a pod: it moves, and keeps its addresses."""
+
+    number: int
+    vni: int
+
+    @property
+    def mac(self) -> bytes:
+        return b"\x02\x00" + self.number.to_bytes(4, "big")
+
+    @property
+    def ip(self) -> bytes:
+        return b"\x0a" + self.number.to_bytes(3, "big")
+
+    @property
+    def interface(self) -> str:
+        return f"tap{self.number}"
+
+
+class Inventory:
+    def __init__(self) -> None:
+        self.stations: dict[tuple[int, bytes], Station] = {}
+        """(VNI, MAC) -> station."""
+        self.places: dict[tuple[int, bytes], dict[str, None]] = {}
+        """(VNI, MAC) -> hosts where it is attached and its interface exists, newest last."""
+        self.left: dict[tuple[int, bytes], dict[str, float]] = {}
+        """(VNI, MAC) -> host that it has left -> when."""
+        self.ports: dict[str, dict[Station, None]] = {}
+        """Host -> what is attached there, with or without an interface."""
+        self.members: dict[int, dict[str, int]] = {}
+        """VNI -> host -> number of ports."""
+        self.parted: dict[tuple[int, str], float] = {}
+        """(VNI, host) -> when its last port there went."""
+
+    # ---- what happens
+
+    def attached(self, host: str, station: Station) -> None:
+        if station not in self.ports.setdefault(host, {}):
+            self.ports[host][station] = None
+            members = self.members.setdefault(station.vni, {})
+            members[host] = members.get(host, 0) + 1
+        self.appeared(host, station)
+
+    def detached(self, host: str, station: Station, now: float) -> None:
+        if station not in self.ports.get(host, {}):
+            return
+        self.vanished(host, station, now)
+        del self.ports[host][station]
+        members = self.members[station.vni]
+        members[host] -= 1
+        if not members[host]:
+            del members[host]
+            self.parted[(station.vni, host)] = now
+
+    def appeared(self, host: str, station: Station) -> None:
+        """Its interface is there."""
+        at = (station.vni, station.mac)
+        self.stations[at] = station
+        self.places.setdefault(at, {})[host] = None
+
+    def vanished(self, host: str, station: Station, now: float) -> None:
+        """Its interface is gone."""
+        at = (station.vni, station.mac)
+        if host in self.places.get(at, {}):
+            del self.places[at][host]
+            self.left.setdefault(at, {})[host] = now
+
+    # ---- what may be
+
+    def owner(self, vni: int, mac: bytes) -> str | None:
+        """Where the station is; the newest place if there are several."""
+        return next(reversed(self.places.get((vni, mac), {})), None)
+
+    def is_settled_at(self, vni: int, mac: bytes, host: str, now: float) -> bool:
+        """It is there and nowhere else, and has neither come nor gone lately."""
+        at = (vni, mac)
+        return list(self.places.get(at, {})) == [host] and all(
+            now - when > LATE for when in self.left.get(at, {}).values()
+        )
+
+    def may_be_at(self, vni: int, mac: bytes, host: str, now: float) -> bool:
+        """An entry that sends its frames there has a reason, or had one not long ago."""
+        at = (vni, mac)
+        return host in self.places.get(at, {}) or now - self.left.get(at, {}).get(host, -inf) <= LATE
+
+    def is_member(self, vni: int, host: str) -> bool:
+        return host in self.members.get(vni, {})
+
+    def is_settled_member(self, vni: int, host: str, now: float) -> bool:
+        return self.is_member(vni, host) and now - self.parted.get((vni, host), -inf) > LATE
+
+    def may_be_member(self, vni: int, host: str, now: float) -> bool:
+        return self.is_member(vni, host) or now - self.parted.get((vni, host), -inf) <= LATE
+
+    def instances_of(self, host: str) -> set[int]:
+        return {station.vni for station in self.ports.get(host, {})}
+
+    def in_instance(self, vni: int) -> Iterator[tuple[Station, str]]:
+        """(station, where it is) of those whose interface exists."""
+        for at, station in self.stations.items():
+            if at[0] == vni and (owner := self.owner(*at)) is not None:
+                yield station, owner
