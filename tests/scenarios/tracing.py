@@ -62,6 +62,22 @@ def traces(scenario: Scenario, made: Host, words: list[str]) -> None:
         raise AssertionError(f"the trace is {found.state} at {found.broken}: {found.summary}\n{shown}")
 
 
+def sends(scenario: Scenario, made: Host, words: list[str]) -> None:
+    """sends NLRI to PEER [not REASON]: the best path of a route that matches."""
+    nlri, peer, reason = words[0], words[2], " ".join(words[4:])
+
+    def found() -> list[str]:
+        rows = [row for row in made.running.routes(why=True) if row.best and fnmatch.fnmatchcase(row.nlri, nlri)]
+        return [row.not_sent.get(peer, "") for row in rows]
+
+    def holds() -> bool:
+        said = found()
+        return bool(said) and all(_matches(one, reason) if reason else not one for one in said)
+
+    if not scenario.fleet.run_until(holds, SOON):
+        raise AssertionError(f"said: {found()}")
+
+
 def everything(scenario: Scenario) -> None:
     """At the end of any scenario, traces from every port to every address that is known: each says something, and of
     what is broken what to do."""
@@ -129,4 +145,8 @@ BREAKS: dict[str, Callable[[Host, list[str]], object]] = {
     "master-of": lambda made, words: made.kernel.set_master(words[0], None),
 }
 
-HOST_COMMANDS: dict[str, Callable[[Scenario, Host, list[str]], None]] = {"traces": traces, "breaks": breaks}
+HOST_COMMANDS: dict[str, Callable[[Scenario, Host, list[str]], None]] = {
+    "traces": traces,
+    "breaks": breaks,
+    "sends": sends,
+}
