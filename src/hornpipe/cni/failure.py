@@ -15,6 +15,7 @@ _OF_KIND = {
     "missing": CONFIG,
     "unsupported": UNSUPPORTED,
     "busy": TRY_AGAIN,
+    "full": TRY_AGAIN,
 }
 
 

@@ -28,6 +28,8 @@ class CniEngine(Protocol):
 class Host(NamedTuple):
     engine: CniEngine
     now: Callable[[], float]
+    may_change: Callable[[], Awaitable[None]]
+    """Raises `Refused` if what is attached now could not be kept on disk."""
     changed: Callable[[], Awaitable[None]]
     """Pumps the engine, and returns when the intent is on disk."""
     turn: Callable[[float], Awaitable[bool]]

@@ -68,6 +68,7 @@ class Plugin:
     async def add(self, request: Request, raw: Raw) -> Raw:
         request.check_netns()
         wanted, former = network.network(raw), network.previous(raw)
+        await self._host.may_change()
         asked = requested.static(wanted, request.arguments())
         new = record.make(wanted.name, request.container, request.interface, asked.pod, asked.uid)
         await self._reclaim(new, raw, wanted, request)

@@ -43,6 +43,7 @@ class Containers:
         host = Host(
             engine=engine,
             now=context.now,
+            may_change=context.may_change,
             changed=context.changed,
             turn=context.turn,
             lend=driver.lend,
