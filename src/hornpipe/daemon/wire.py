@@ -27,6 +27,7 @@ from hornpipe.daemon import recorder, replay, schema, settings, token
 from hornpipe.daemon.checkpoint import SECRETS
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.daemon.containers import Containers
+from hornpipe.daemon.drift import Drift
 from hornpipe.daemon.intent import IntentFile, IntentKeeper
 from hornpipe.daemon.lag import LoopLag
 from hornpipe.daemon.log import EngineEvents, Log
@@ -112,6 +113,7 @@ class Daemon:
         self._pump.program = self._dataplane.pump
         self._pump.progressed = self._progressed
         registry = CollectorRegistry()
+        Drift(self._dataplane, registry)
         self._context = Context(
             self._engine,
             version=__version__,
