@@ -6,7 +6,7 @@ people, and only when the way is broken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hornpipe.bgp.family import EVPN, VPNV4, VPNV6
 from hornpipe.bgp.nlri import evpn
@@ -14,7 +14,9 @@ from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.engine.rows import PeerRow
 from hornpipe.engine.trace.find import address_text
 from hornpipe.engine.trace.path import MOST, Route, route_text, targets_text
+from hornpipe.engine.trace.step import What
 from hornpipe.engine.trace.trail import Trail
+from hornpipe.net.prefix import Prefix
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.routed.imported import PREFIXES
 from hornpipe.vpn.routed.router import Router
@@ -25,22 +27,31 @@ ESTABLISHED = "ESTABLISHED"
 
 def explain(trail: Trail, of: Instance | Router, address: bytes) -> None:
     """Adds the step at which the way ends, and why."""
-    name = of.key
     refused, foreign = _refused(trail, of, address)
     for route, reason in refused[:MOST]:
-        text = f"not imported by {name}: {reason}"
+        what: What = "encapsulation" if "encapsulation" in reason else "import"
+        text = f"not imported by {of.key}: {reason}"
         remedy = "the other end must announce it so that it can be used here, or the instance take more"
-        trail.say(
-            "encapsulation" if "encapsulation" in reason else "import", route_text(route), "broken", text, None, remedy
-        )
-    targets = targets_text(sorted(_imports(of)))
-    for route in foreign[:MOST]:
-        theirs = targets_text(route[2].attributes.route_targets)
-        text = f"not imported by {name}: the route has {theirs}, {name} imports {targets}"
-        remedy = f"if it is meant for {name}: import {theirs} there, or export {targets} at the other end"
-        trail.say("import", route_text(route), "broken", text, None, remedy)
-    if not refused and not foreign:
+        trail.say(what, route_text(route), "broken", text, None, remedy)
+    missed = [_foreign(trail, of, route) for route in foreign[:MOST]]
+    if not refused and not any(missed):
         _nobody(trail, of, address)
+
+
+def _foreign(trail: Trail, of: Instance | Router, route: Route) -> bool:
+    """It has none of our route targets. True if it is nobody's here, so that it may have been meant for us: an address
+    that another instance takes in is likely that tenant's own."""
+    family, key, path = route
+    theirs, ours = targets_text(path.attributes.route_targets), targets_text(sorted(_imports(of)))
+    others = standing(trail.edge, family, key, path).importers
+    if others:
+        text = f"of others: {', '.join(others)} by {theirs}; {of.key} imports {ours}"
+        trail.say("import", route_text(route), "info", text)
+        return False
+    text = f"not imported by {of.key}: the route has {theirs}, {of.key} imports {ours}"
+    remedy = f"if it is meant for {of.key}: import {theirs} there, or export {ours} at the other end"
+    trail.say("import", route_text(route), "broken", text, None, remedy)
+    return True
 
 
 def _imports(of: Instance | Router) -> frozenset[bytes]:
@@ -65,25 +76,21 @@ def _refused(trail: Trail, of: Instance | Router, address: bytes) -> tuple[list[
     return refused, foreign
 
 
-def concerns(of: Instance | Router, address: bytes, family: int, key: bytes) -> bool:
-    """The route is one to the address: its MAC, its IP, or (for a router) a prefix it is in."""
-    if not isinstance(of, Router):
-        if family != EVPN or key[0] != evpn.MAC_IP:
-            return False
-        return address == (evpn.mac_of(key) if len(address) == 6 else evpn.ip_of(key))
-    prefix_of = PREFIXES.get(family)
-    prefix = prefix_of(key) if prefix_of is not None else b""
-    if len(prefix) != len(address) + 1:
-        return False
-    shift = 8 * len(address) - prefix[0]
-    return int.from_bytes(address, "big") >> shift == int.from_bytes(prefix[1:], "big") >> shift
+def concerning(of: Instance | Router, address: bytes) -> Callable[[int, bytes], bool]:
+    """Asked of (family, key): is the route one to the address, by its MAC, its IP or (a router's) a prefix it is in?"""
+    if isinstance(of, Router):
+        wanted = frozenset(bytes(Prefix.of(address, length)) for length in range(8 * len(address) + 1))
+        return lambda family, key: family in PREFIXES and PREFIXES[family](key) in wanted
+    part = slice(14, 20) if len(address) == 6 else slice(21, None)  # of a type 2 key, see `evpn.mac_of` and `ip_of`
+    return lambda family, key: key[part] == address and family == EVPN and key[0] == evpn.MAC_IP
 
 
 def _matching(trail: Trail, of: Instance | Router, address: bytes) -> Iterator[tuple[int, bytes]]:
     families = (EVPN,) if not isinstance(of, Router) else (VPNV4 if len(address) == 4 else VPNV6, EVPN)
+    concerns = concerning(of, address)
     for family in families:
         for key, _ in trail.rib.routes(family):
-            if concerns(of, address, family, key):
+            if concerns(family, key):
                 yield family, key
 
 
@@ -92,7 +99,7 @@ def _matching(trail: Trail, of: Instance | Router, address: bytes) -> Iterator[t
 
 def _nobody(trail: Trail, of: Instance | Router, address: bytes) -> None:
     subject = f"{address_text(address)} in {of.key}"
-    gone = trail.rib.withdrawals.find(lambda family, key: concerns(of, address, family, key))
+    gone = trail.rib.withdrawals.find(concerning(of, address))
     down = [peer for peer in trail.peers if peer.state != ESTABLISHED]
     if gone is not None:
         text = f"{gone.peer} has withdrawn {FAMILIES[gone.family].text(gone.key)}"
