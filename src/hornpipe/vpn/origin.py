@@ -68,7 +68,7 @@ class Origin:
             self.withdraw(station)
 
     def withdraw(self, station: Station) -> None:
-        for key in station.announced:
+        for key in sorted(station.announced):  # in the same order in every process, so that a simulation replays
             self.routes.withdraw(EVPN, key)
         station.announced.clear()
         self._tell_router(station)
@@ -124,7 +124,7 @@ class Origin:
                 routed = bool(self.routed_payload and address and not station.gateway)
                 block = self._block(station, station.gateway and len(address) == 16, routed)
                 self.routes.announce(EVPN, key, self.routed_payload if routed else self.payload, block, self.vtep)
-        for key in station.announced - wanted:
+        for key in sorted(station.announced - wanted):
             self.routes.withdraw(EVPN, key)
         station.announced = wanted
         self._tell_router(station)
