@@ -11,8 +11,11 @@ from hornpipe.cni.failure import of_refused
 from hornpipe.demo.until import until
 from hornpipe.vpn.spec import Refused
 from tests.cni.conftest import Daemon
-from tests.cni.libcni import PluginError
-from tests.cni.test_commands import red
+from tests.cni.libcni import PluginError, network
+from tests.cni.test_commands import RTS
+
+BARE = network(instance=RTS)
+"""Without addresses: the file of leases would be the first to be full."""
 
 
 def test_a_full_disk_is_something_to_try_again() -> None:
@@ -29,7 +32,7 @@ def test_add_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     namespace.touch()
     made.start()
     try:
-        made.runtime.add(red(), "c1", str(namespace))
+        made.runtime.add(BARE, "c1", str(namespace))
         filler = made.directory / "filler"
         with pytest.raises(OSError, match="No space"):
             _fill(filler)
@@ -39,7 +42,7 @@ def test_add_is_refused_before_anything_is_done(tmp_path: Path) -> None:
         assert "nothing was changed" in str(refused.value)
         before = made.ports()
         with pytest.raises(PluginError):
-            made.runtime.add(red(), "late", str(namespace))
+            made.runtime.add(BARE, "late", str(namespace))
         assert made.ports() == before
         filler.unlink()
         until("there is room again", lambda: _adds(made, "late", namespace), limit=10)
@@ -55,12 +58,12 @@ def _fill(filler: Path) -> None:
 
 def _add_many(made: Daemon, namespace: Path) -> None:
     for number in range(2, 200):
-        made.runtime.add(red(), f"c{number}", str(namespace))
+        made.runtime.add(BARE, f"c{number}", str(namespace))
 
 
 def _adds(made: Daemon, container: str, namespace: Path) -> bool:
     try:
-        made.runtime.add(red(), container, str(namespace))
+        made.runtime.add(BARE, container, str(namespace))
     except PluginError:
         return False
     return True
