@@ -26,8 +26,9 @@ def test_a_way_that_works(daemon: Serving, hornpipe: Hornpipe) -> None:
     ran = hornpipe("trace tap0 10.1.0.2")
     assert ran.status == 0
     heading, first, second, verdict = ran.out.splitlines()
-    assert heading.split() == ["#", "STEP", "SUBJECT", "STATE", "SINCE", "REASON"]
-    assert first.split()[:6] == ["1", "port", "subject", "of", "port", "ok"]
+    assert heading.split() == ["#", "STEP", "STATE", "SINCE", "WHAT"]
+    assert first.split()[:3] == ["1", "port", "ok"]
+    assert first.endswith("  subject of port: reason of port")
     assert second.endswith("reason of route")
     assert verdict == "api/tap0 to 10.1.0.2: nothing is broken here"
 

@@ -15,11 +15,11 @@ from hornpipe.cli.verbs import output
 COLUMNS = (
     Column("#", "number"),
     Column("STEP", "step"),
-    Column("SUBJECT", "subject"),
     Column("STATE", "state"),
     Column("SINCE", lambda row: age(row["since"]) if row["since"] else ""),
-    Column("REASON", "reason"),
+    Column("WHAT", lambda row: f"{row['subject']}: {row['reason']}"),
 )
+"""Subjects are as long as a route and as short as an interface, so they share the last column with the reasons."""
 
 
 def trace_command(name: str) -> click.Command:

@@ -56,6 +56,8 @@ class PeerRow(Row, frozen=True, kw_only=True):
     """Families whose End-of-RIB was received in this session."""
     errors: int
     """UPDATEs handled by RFC 7606 (treat-as-withdraw, attribute discard)."""
+    rejected: dict[str, int] = {}
+    """Routes received and not accepted, by reason: ``own AS in AS_PATH`` ..."""
 
 
 class InstanceRow(Row, frozen=True, kw_only=True):

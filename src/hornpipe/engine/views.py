@@ -60,6 +60,7 @@ def peer_row(neighbour: Neighbour, rib: Rib) -> PeerRow:
         rtc=bool(negotiated and RTC in negotiated.families),
         end_of_rib=tuple(families.name(family) for family in sorted(neighbour.end_of_rib)),
         errors=neighbour.source.errors,
+        rejected=dict(neighbour.source.rejected),
     )
 
 

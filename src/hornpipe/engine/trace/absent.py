@@ -125,8 +125,8 @@ def _heard(trail: Trail) -> str:
     names = ", ".join(peer.peer for peer in trail.peers[:MOST])
     more = f" and {len(trail.peers) - MOST} more" if len(trail.peers) > MOST else ""
     rejected = [
-        f"{source.name} sent {count} that were not accepted: {reason}"
-        for source in trail.rib.peers
-        for reason, count in source.rejected.items()
+        f"{peer.peer} sent {count} that were not accepted: {reason}"
+        for peer in trail.peers
+        for reason, count in peer.rejected.items()
     ]
     return f" from {names}{more}" + (f" ({'; '.join(rejected)})" if rejected else "")
