@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from hornpipe.sim.check import is_right
 from hornpipe.sim.inventory import Station
+from hornpipe.sim.share import share
 from hornpipe.sim.world import Shape, World
 
 GROWING = Shape(hosts=0, reflectors=2, ports=50, instances=10, span=20)
@@ -56,9 +57,10 @@ def resident() -> int:
 class Growth:
     def __init__(self, hosts: int, seed: int = 1, shape: Shape = GROWING) -> None:
         gc.set_threshold(1_000_000, 50, 50)
+        share()
         self.before = resident()
         self.shape = shape._replace(hosts=hosts, span=min(hosts, shape.span))
-        self.world = World(seed, self.shape)
+        self.world = World(seed, self.shape, traced=False)
         self.counter = Counter(self.world)
 
     def events(self) -> Iterator[Event]:

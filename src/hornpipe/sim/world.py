@@ -41,12 +41,14 @@ class Shape(NamedTuple):
 
 
 class World:
-    def __init__(self, seed: int, shape: Shape, host: type[Host] = Host) -> None:
-        """`host`: a test may have a broken one."""
+    def __init__(self, seed: int, shape: Shape, host: type[Host] = Host, traced: bool = True) -> None:
+        """`host`: a test may have a broken one. `traced`: there is to be a digest."""
         self.shape = shape
         self.random = random.Random(seed)
         self.fleet = Fleet(seed=seed + 1)
-        self.fleet.network.tap = self._tap
+        if traced:
+            self.fleet.network.tap = self._tap
+        self._traced = traced
         self.inventory = Inventory()
         self.troubles = Troubles()
         self.violations: list[str] = []
@@ -90,7 +92,8 @@ class World:
             self.violations.append(f"at {self.now:.3f} {text}")
 
     def wrote(self, host: str, verb: str, kind: str, key: bytes, value: object) -> None:
-        self.trace.update(f"{self.now!r} {host} {verb} {kind} {key.hex()} {value!r}\n".encode())
+        if self._traced:
+            self.trace.update(f"{self.now!r} {host} {verb} {kind} {key.hex()} {value!r}\n".encode())
 
     def _tap(self, what: str, sender: str, receiver: str, data: bytes) -> None:
         self.trace.update(f"{self.now!r} {sender} {receiver} {what} {len(data)}\n".encode() + data)
