@@ -12,6 +12,7 @@ from hornpipe.forwarding.inside import Inside
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.nexthop import Nexthop
 from hornpipe.forwarding.question import Found, Question
+from hornpipe.forwarding.rule import FibRule
 from hornpipe.forwarding.underlay import Way
 
 
@@ -44,6 +45,12 @@ class EventSink(Protocol):
 
     def vrf_default_gone(self, table: int) -> None:
         """The unreachable default route of a VRF was removed or replaced."""
+
+    def rule(self, found: FibRule, present: bool) -> None:
+        """A rule of ours came or went."""
+
+    def rules_lost(self, family: int) -> None:
+        """Rules of ours of this family (4 or 6) may be without effect."""
 
     def nexthop(self, number: int, content: Nexthop | None) -> None:
         """A nexthop in our range is new, changed or (None) gone."""
@@ -81,7 +88,7 @@ class Driver(Protocol):
         """What the kernel holds at this moment, one answer a question. What cannot be asked is not present."""
 
     async def survey(self, learning: Sequence[str]) -> Scan:
-        """All links and addresses, and what was learnt on these bridges: what `overrun` makes necessary."""
+        """All links and addresses, our rules, and what was learnt on these bridges: what `overrun` makes necessary."""
 
     def lend(self, netns: str, descriptor: int) -> Callable[[], None]:
         """A descriptor of the namespace that `NetnsPort.netns` names, for a path that this process may not see itself

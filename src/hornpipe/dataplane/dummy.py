@@ -73,6 +73,7 @@ class DummyDriver:
                 self.kernel.delete_link(link.name)
             else:
                 self.kernel.set_master(link.name, None)
+        self.kernel.routing.rules.clear()
         return len(ours)
 
     async def stop(self) -> None:
@@ -92,6 +93,8 @@ class ForwardingSink:
         self.bridge_fdb = forwarding.bridge_fdb_event
         self.route = forwarding.witness.route
         self.vrf_default_gone = forwarding.witness.vrf_default_gone
+        self.rule = forwarding.witness.rule
+        self.rules_lost = forwarding.rare.rules_lost
         self.nexthop = forwarding.witness.nexthop
         self.label = forwarding.witness.label
         self.mpls_input = forwarding.witness.mpls_input

@@ -27,6 +27,7 @@ from hornpipe.forwarding.entry import (
 )
 from hornpipe.forwarding.inside import Inside, InsideLink
 from hornpipe.forwarding.link import Link
+from hornpipe.forwarding.rule import Rule
 from hornpipe.forwarding.verdict import TUNNEL_KINDS
 
 
@@ -208,6 +209,10 @@ class DummyDevices:
             self.neighbours[entry.name] = dict(entry.routed.neighbours)
         return ""
 
+    def _put_rule(self, entry: Rule) -> str:
+        self._host.routing.rules.add(entry.rule)
+        return ""
+
     def _dress(self, entry: NetnsPort) -> None:
         defaults = {(bytes(len(gateway)), 0, gateway) for gateway in entry.gateways}
         self.interiors.setdefault(entry.netns, {})[entry.inside] = InsideLink(
@@ -223,7 +228,9 @@ class DummyDevices:
     def remove(self, entry: Entry) -> None:
         host = self._host
         link = host.links.get(entry.name)
-        if isinstance(entry, Gateway):
+        if isinstance(entry, Rule):
+            host.routing.rules.discard(entry.rule)
+        elif isinstance(entry, Gateway):
             self._remove_gateway(entry)
         elif link is None or (isinstance(entry, Bridge) and not entry.owned):
             return
@@ -264,4 +271,5 @@ _PUTS: dict[type, Callable[[DummyDevices, Any], str]] = {
     Gateway: DummyDevices._put_gateway,
     Port: DummyDevices._put_port,
     NetnsPort: DummyDevices._put_port,
+    Rule: DummyDevices._put_rule,
 }

@@ -19,6 +19,7 @@ from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan
 from hornpipe.forwarding.entry import ALIAS, Bridge, Entry, Gateway, InterfaceAddress, NetnsPort, Port, Tunnel, Vrf
 from hornpipe.forwarding.inside import Inside
 from hornpipe.forwarding.link import Link
+from hornpipe.forwarding.rule import Rule
 from hornpipe.forwarding.table import BulkKind, flood_key
 from hornpipe.forwarding.underlay import Way
 
@@ -256,6 +257,8 @@ class DummyKernel:
                 self.delete_link(link.name) if link.alias.startswith(ALIAS) else self.devices.release(link.name)
         results.learnt = self._learnt(batch.learn)
         results.links = list(self.links.values())
+        ruled = [entry.rule for entry in (*batch.puts, *batch.removals) if isinstance(entry, Rule)]
+        results.rules = [(rule, rule in self.routing.rules) for rule in ruled]
         results.mpls_input = [(link.index, link.index in self.routing.mpls_input) for link in results.links]
         return results
 

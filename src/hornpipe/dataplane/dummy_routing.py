@@ -15,6 +15,7 @@ from hornpipe.forwarding.entry import address_text
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.nexthop import UNREACHABLE, Group, Nexthop, One
 from hornpipe.forwarding.question import Found
+from hornpipe.forwarding.rule import FibRule
 from hornpipe.forwarding.table import MAIN_TABLE
 
 
@@ -29,6 +30,8 @@ class DummyRouting:
         self.mpls_input: set[int] = set()
         self.defaults: set[int] = set()
         """Tables that end in an unreachable default route."""
+        self.rules: set[FibRule] = set()
+        """Of policy routing, those of ours."""
         self._links = links
         self._sink = sink
 
@@ -143,6 +146,16 @@ class DummyRouting:
                 sink.nexthop(number, None)
         self._settle()
 
+    def flush_rules(self) -> None:
+        """``ip rule flush``"""
+        gone, self.rules = self.rules, set()
+        sink = self._sink()
+        if sink is not None:
+            for rule in gone:
+                sink.rule(rule, False)
+            for family in (4, 6):
+                sink.rules_lost(family)
+
     def delete_label(self, key: bytes) -> None:
         """``ip -f mpls route del LABEL``"""
         index, gateway = self.labels.pop(key)
@@ -170,6 +183,7 @@ class DummyRouting:
         if self.labels:
             scan.tables[("mpls", "")] = {key: (names[index], gateway) for key, (index, gateway) in self.labels.items()}
         scan.mpls_input = list(self.mpls_input)
+        scan.rules = sorted(self.rules)
 
     def probe_route(self, table: int, key: bytes) -> int | None:
         return None if (table, key) in self.foreign else self.routes.get((table, key))
@@ -218,4 +232,5 @@ class DummyRouting:
             "labels": {key: (names[index], gateway) for key, (index, gateway) in self.labels.items()},
             "mpls input": {names[index] for index in self.mpls_input},
             "defaults": set(self.defaults),
+            "rules": {(rule.priority, rule.match) for rule in self.rules},
         }

@@ -20,6 +20,7 @@ from hornpipe.forwarding.entry import InterfaceAddress
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.nexthop import Nexthop
 from hornpipe.forwarding.question import Found, Question
+from hornpipe.forwarding.rule import FibRule
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.forwarding.table import BulkKind
 
@@ -244,6 +245,12 @@ class Dataplane:
     def vrf_default_gone(self, table: int) -> None:
         self.forwarding.witness.vrf_default_gone(table)
 
+    def rule(self, found: FibRule, present: bool) -> None:
+        self.forwarding.witness.rule(found, present)
+
+    def rules_lost(self, family: int) -> None:
+        self.forwarding.rare.rules_lost(family)
+
     def nexthop(self, number: int, content: Nexthop | None) -> None:
         self.forwarding.witness.nexthop(number, content)
 
@@ -267,7 +274,7 @@ class Dataplane:
         bridges = self.forwarding.learning_bridges()
         scan = await self.driver.survey(bridges)
         self._underlay.changed()
-        self.forwarding.resync(scan.links, scan.addresses)
+        self.forwarding.resync(scan.links, scan.addresses, scan.rules)
         for bridge in bridges:
             self.forwarding.learnt.keep_only(bridge, {mac for name, _, mac in scan.learnt if name == bridge})
         self.forwarding.learn(scan.learnt)

@@ -1,8 +1,9 @@
 """What goes to a driver and comes back: batches, results, the scan at start.
 
-A driver executes a batch in this order: `puts`; the adds of all chunks, but `nexthops` before the first chunk of kind
-``route`` (or after all adds, if there is none); the deletes of all chunks; `nexthop_deletes`; `removals`, `strays`,
-`learn`. The waist sorts each list so that what is used comes before its users, and goes after them.
+A driver executes a batch in this order: `puts`, but for rules; the adds of all chunks, but `nexthops` before the first
+chunk of kind ``route`` (or after all adds, if there is none); the deletes of all chunks; `nexthop_deletes`; the rules
+of `puts`; `removals`, `strays`, `learn`. The waist sorts each list so that what is used comes before its users, and
+goes after them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hornpipe.forwarding.entry import Entry, EntryKey, InterfaceAddress
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.nexthop import Nexthop
 from hornpipe.forwarding.nexthop_state import NexthopState
+from hornpipe.forwarding.rule import FibRule
 from hornpipe.forwarding.table import BulkKind
 
 
@@ -96,7 +98,7 @@ class Batch:
 class Results:
     """What became of a batch. What is not named in `entries`, `nexthops` or `errors` succeeded."""
 
-    __slots__ = ("addresses", "entries", "errors", "gone", "learnt", "links", "mpls_input", "nexthops")
+    __slots__ = ("addresses", "entries", "errors", "gone", "learnt", "links", "mpls_input", "nexthops", "rules")
 
     def __init__(self) -> None:
         self.links: list[Link] = []
@@ -111,6 +113,8 @@ class Results:
         """Nexthops that could not be put or deleted, with the kernel's words."""
         self.mpls_input: list[tuple[int, bool]] = []
         """(link, labelled packets are taken) that the batch changed, or found when it looked."""
+        self.rules: list[tuple[FibRule, bool]] = []
+        """(rule, present) that the batch changed, or found when it looked."""
         self.errors: list[tuple[int, bytes, str]] = []
         """(number of the chunk, key, reason)"""
         self.learnt: list[tuple[str, str, bytes]] = []
@@ -120,7 +124,7 @@ class Results:
 class Scan:
     """The kernel as found at start, what is marked ours and what was learnt."""
 
-    __slots__ = ("addresses", "learnt", "links", "mpls_input", "nexthops", "permanent", "routes", "tables")
+    __slots__ = ("addresses", "learnt", "links", "mpls_input", "nexthops", "permanent", "routes", "rules", "tables")
 
     def __init__(self) -> None:
         self.links: list[Link] = []
@@ -134,6 +138,8 @@ class Scan:
         would write it). Of all tables, also without a VRF: the routes with our protocol and `ROUTE_METRIC`."""
         self.nexthops: dict[int, Nexthop | None] = {}
         """Those with our protocol. None: somebody else's in our range of numbers, or not as we would write it."""
+        self.rules: list[FibRule] = []
+        """Ours."""
         self.mpls_input: list[int] = []
         """Links that take labelled packets."""
         self.permanent: list[tuple[str, int, bytes]] = []

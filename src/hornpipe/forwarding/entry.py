@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from hornpipe.forwarding.rule import Rule
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
 
@@ -270,7 +271,10 @@ def addresses_of(entry: Entry | None) -> dict[str, frozenset[InterfaceAddress]]:
 
 
 def links_of(entry: Entry) -> frozenset[str]:
-    """Names of all links that an entry is about: its own, and those that must be there for it."""
+    """Names of all links that an entry is about: its own, and those that must be there for it. A rule needs none: it
+    waits in the kernel for its interface."""
+    if isinstance(entry, Rule):
+        return frozenset()
     names = {entry.name}
     if isinstance(entry, Vxlan | Port | NetnsPort | Gateway):
         names.add(entry.bridge)
@@ -283,7 +287,7 @@ def links_of(entry: Entry) -> frozenset[str]:
     return frozenset(name for name in names if name)
 
 
-Entry: TypeAlias = Vrf | Bridge | Vxlan | Tunnel | Port | NetnsPort | Gateway | MplsInput
+Entry: TypeAlias = Vrf | Bridge | Vxlan | Tunnel | Port | NetnsPort | Gateway | MplsInput | Rule
 
 
 def address_text(packed: bytes) -> str:

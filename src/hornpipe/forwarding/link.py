@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hornpipe.forwarding.entry import InterfaceAddress
+from hornpipe.forwarding.rule import FibRule
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +45,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 class Links:
     """Links by index and by name, and the addresses on them."""
 
-    __slots__ = ("addresses", "by_index", "by_name", "mpls_input", "vrfs")
+    __slots__ = ("addresses", "by_index", "by_name", "mpls_input", "rules", "vrfs")
 
     def __init__(self) -> None:
         self.by_index: dict[int, Link] = {}
@@ -54,6 +55,8 @@ class Links:
         self.addresses: dict[int, set[InterfaceAddress]] = {}
         self.mpls_input: set[int] = set()
         """Indexes of links that take labelled packets (``net.mpls.conf.NAME.input``)."""
+        self.rules: set[FibRule] = set()
+        """Those of ours that are there."""
 
     def put(self, link: Link) -> Link | None:
         """Stores the link and returns what was known by its index; a rename frees the old name."""

@@ -9,6 +9,7 @@ import msgspec
 
 from hornpipe.forwarding.bulk import TableState
 from hornpipe.forwarding.entry import Entry, Gateway, NetnsPort, Port, address_text, mac_text
+from hornpipe.forwarding.rule import Rule
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.forwarding.table import Hop, Hops
 from hornpipe.net.prefix import Prefix
@@ -72,6 +73,8 @@ def _stranded(forwarding: Forwarding, state: TableState) -> list[bytes]:
 def _rare(forwarding: Forwarding, entry: Entry) -> Listed:
     status, reason = forwarding.entry_status(entry.key)
     device = entry.bridge if isinstance(entry, Port | NetnsPort | Gateway) and entry.bridge else entry.name
+    if isinstance(entry, Rule):
+        device = entry.rule.iif
     return Listed(
         kind=entry.kind,
         instance=entry.instance,

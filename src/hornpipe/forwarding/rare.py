@@ -24,6 +24,7 @@ from hornpipe.forwarding.entry import (
     links_of,
 )
 from hornpipe.forwarding.link import Links
+from hornpipe.forwarding.rule import Rule
 from hornpipe.forwarding.verdict import verdict
 
 RETRY_SECONDS = 5.0
@@ -41,11 +42,11 @@ class RareEntries:
         self.retry_at = 0.0
         self._unseen: set[EntryKey] = set()
         """New or changed, or possibly damaged, and not all that belongs to them is mirrored: the driver has to look."""
-        self._retired: list[Gateway] = []
-        """Addresses, and devices of gateways, that no entry wants any longer."""
-        self._retiring: list[Gateway] = []
+        self._retired: list[Gateway | Rule] = []
+        """Addresses, devices of gateways and places of rules that no entry wants any longer."""
+        self._retiring: list[Gateway | Rule] = []
         """Those of them that are on their way."""
-        self._not_retired: list[Gateway] = []
+        self._not_retired: list[Gateway | Rule] = []
         self._failed_removals: dict[EntryKey, Entry] = {}
         self._problems: dict[EntryKey, tuple[str, str]] = {}
         """Not done and not on their way: (pending or error, reason)."""
@@ -87,7 +88,10 @@ class RareEntries:
         return entry
 
     def _retire_former(self, old: Entry | None, entry: Entry) -> None:
-        """Addresses, and a gateway's device, that an entry no longer has."""
+        """Addresses, and a gateway's device, that an entry no longer has; a rule's former place."""
+        if isinstance(old, Rule):
+            self._retired.append(old)
+            return
         wanted = addresses_of(entry)
         for link, held in addresses_of(old).items():
             if isinstance(old, Gateway) and link == old.device and link not in wanted:
@@ -119,6 +123,18 @@ class RareEntries:
                 found = {one for one in held if one[0][:2] != b"\xfe\x80" and (not foreign or one == alone(one[0]))}
                 instance = link.alias.partition(":")[2]
                 self.retire(link.name, instance, frozenset(found) - keep.get(link.name, frozenset()))
+
+    def retire_rules(self) -> None:
+        """Rules of ours that nobody wants, or not at that place."""
+        wanted = {entry.rule for entry in self.wanted.values() if isinstance(entry, Rule)}
+        self._retired += [Rule(rule=found, instance="") for found in sorted(self.links.rules - wanted)]
+
+    def rules_lost(self, family: int) -> None:
+        """Rules of the family may be gone, or not be asked any more."""
+        self.links.rules = {found for found in self.links.rules if found.family != family}
+        for key, entry in self.wanted.items():
+            if isinstance(entry, Rule) and entry.rule.family == family:
+                self.todo[key] = None
 
     def affected(self, link: str, users_too: bool) -> None:
         """A link changed; `users_too`: so that entries which only mention it are to be looked at again."""
@@ -155,7 +171,10 @@ class RareEntries:
         for entry in (*batch.puts, *batch.removals):
             self._in_batch[entry.key] = batch.number
 
-    def _still_unwanted(self, retired: Gateway) -> Gateway | None:
+    def _still_unwanted(self, retired: Gateway | Rule) -> Gateway | Rule | None:
+        if isinstance(retired, Rule):
+            entry = self.wanted.get(retired.key)
+            return None if isinstance(entry, Rule) and entry.rule == retired.rule else retired
         wanted: set[InterfaceAddress] = set()
         for key in self._users.get(retired.device or retired.bridge, ()):
             addresses = addresses_of(self.wanted[key])
@@ -200,9 +219,9 @@ class RareEntries:
             self._changed[entry.key] = None
             if self._in_batch.get(entry.key) == batch.number:
                 del self._in_batch[entry.key]
-        retired = [entry for entry in batch.removals if any(entry is one for one in self._retiring)]
+        retired = [one for one in self._retiring if any(entry is one for entry in batch.removals)]
         self._retiring = [one for one in self._retiring if not any(one is entry for entry in retired)]
-        self._not_retired += [one for one in retired if isinstance(one, Gateway) and one.key in results.entries]
+        self._not_retired += [one for one in retired if one.key in results.entries]
         removed = {entry.key: entry for entry in batch.removals if not any(entry is one for one in retired)}
         for key, reason in results.entries.items():
             if key in self.wanted:

@@ -32,6 +32,7 @@ from hornpipe.forwarding.entry import (
 from hornpipe.forwarding.learnt import LearntMac, LearntMacs
 from hornpipe.forwarding.link import Link, Links
 from hornpipe.forwarding.rare import RETRY_SECONDS, RareEntries
+from hornpipe.forwarding.rule import FibRule
 from hornpipe.forwarding.table import BulkKind, BulkTable, flood_key
 from hornpipe.forwarding.tables import Tables
 from hornpipe.forwarding.underlay import Underlay
@@ -174,6 +175,8 @@ class Forwarding:
             self.address_event(index, address, present)
         for index, on in results.mpls_input:
             self.witness.mpls_input(index, on)
+        for rule, present in results.rules:
+            self.witness.rule(rule, present)
         if self.bulk.report(batch, results, self._flying):
             self._refused = batch.changes if self._refused == _NOTHING else min(self._refused, batch.changes)
             self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
@@ -203,6 +206,7 @@ class Forwarding:
         for bridge, port, mac in scan.permanent:
             self._note_occupied(bridge, port, mac, True)
         self.links.mpls_input.update(scan.mpls_input)
+        self.links.rules.update(scan.rules)
         self.bulk.start(scan)
         for key in self.rare.wanted:
             self.rare.todo[key] = None
@@ -218,6 +222,7 @@ class Forwarding:
         going = {link.name for link in self._strays if link.alias.startswith(ALIAS)}
         self.bulk.leftovers(going.__contains__)
         self.rare.retire_unwanted()
+        self.rare.retire_rules()
 
     def link_event(self, link: Link) -> None:
         """A link is new or changed."""
@@ -264,8 +269,13 @@ class Forwarding:
         if isinstance(port, Port | NetnsPort):
             self.bulk.port_changed(port.bridge, name)
 
-    def resync(self, links: Iterable[Link], addresses: Iterable[tuple[int, InterfaceAddress]]) -> None:
-        """Events were lost, or may have been: all links and addresses anew, and all we want written again.
+    def resync(
+        self,
+        links: Iterable[Link],
+        addresses: Iterable[tuple[int, InterfaceAddress]],
+        rules: Iterable[FibRule] = (),
+    ) -> None:
+        """Events were lost, or may have been: all links, addresses and rules anew, and all we want written again.
 
         Writing what is there already costs the kernel a tenth of a dump of it and repairs on the way.
         """
@@ -277,6 +287,7 @@ class Forwarding:
         self.links.addresses.clear()
         for index, address in addresses:
             self.links.addresses.setdefault(index, set()).add(address)
+        self.links.rules = set(rules)
         for key in self.rare.wanted:
             self.rare.todo[key] = None
         self.bulk.nexthops.doubt_all()

@@ -23,6 +23,7 @@ from hornpipe.forwarding.entry import (
     alone,
 )
 from hornpipe.forwarding.link import Link, Links
+from hornpipe.forwarding.rule import Rule
 
 Verdict: TypeAlias = tuple[Literal["done", "apply", "wait"], str]
 
@@ -203,4 +204,5 @@ _CHECKS: dict[type, Callable[[Any, Links, Collection[str]], Verdict]] = {
     Port: _port,
     NetnsPort: _port,
     Gateway: _gateway,
+    Rule: lambda entry, links, coming: DONE if entry.rule in links.rules else APPLY,
 }

@@ -6,6 +6,7 @@ from hornpipe.forwarding.entry import NetnsPort, Port
 from hornpipe.forwarding.link import Links
 from hornpipe.forwarding.nexthop import Nexthop
 from hornpipe.forwarding.rare import RareEntries
+from hornpipe.forwarding.rule import FibRule, Rule
 from hornpipe.forwarding.table import MAIN_TABLE
 from hornpipe.forwarding.tables import Tables
 
@@ -44,6 +45,13 @@ class Witness:
         if on != (index in self._links.mpls_input):
             (self._links.mpls_input.add if on else self._links.mpls_input.discard)(index)
             self._rare.affected(self._links.name_of(index), True)
+
+    def rule(self, found: FibRule, present: bool) -> None:
+        """A rule of ours came or went."""
+        (self._links.rules.add if present else self._links.rules.discard)(found)
+        entry = self._rare.wanted.get(("rule", found.match))
+        if isinstance(entry, Rule) and entry.rule == found and not present:
+            self._rare.todo[entry.key] = None
 
     def nexthop(self, number: int, content: Nexthop | None) -> None:
         """A nexthop in our range was changed by somebody else, or is gone."""

@@ -26,6 +26,7 @@ from hornpipe.forwarding.batch import Batch, Results, Scan
 from hornpipe.forwarding.entry import Entry
 from hornpipe.forwarding.inside import Inside
 from hornpipe.forwarding.question import Found, Question
+from hornpipe.forwarding.rule import Rule
 from hornpipe.forwarding.underlay import Way
 from hornpipe.netlink.failure import Failure
 from hornpipe.netlink.number import RT_TABLE_MAIN
@@ -152,8 +153,10 @@ class LinuxDriver:
         """In the kernel thread."""
         results = Results()
         for entry in batch.puts:
-            self._attempt(entry, self._entries.put, results)
+            if not isinstance(entry, Rule):
+                self._attempt(entry, self._entries.put, results)
         packed.execute(sock, results)
+        self._entries.put_rules([entry for entry in batch.puts if isinstance(entry, Rule)], results)
         self._entries.remove_together(batch.removals, results)
         for entry in batch.removals:
             self._attempt(entry, self._entries.remove, results)

@@ -10,6 +10,7 @@ from hornpipe.dataplane.linux.gateway import Gateways
 from hornpipe.dataplane.linux.namespace import Lent
 from hornpipe.dataplane.linux.pair import Pairs
 from hornpipe.dataplane.linux.router import Routers, forward
+from hornpipe.dataplane.linux.rule import Rules
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.dataplane.linux.tunnel import Tunnels
 from hornpipe.forwarding.batch import Results
@@ -27,6 +28,7 @@ from hornpipe.forwarding.entry import (
     Vxlan,
 )
 from hornpipe.forwarding.link import Link
+from hornpipe.forwarding.rule import Rule
 from hornpipe.netlink import link
 
 
@@ -40,6 +42,7 @@ class Entries:
         self._pairs = Pairs(self._devices, self._routers, lent)
         self._gateways = Gateways(self._devices)
         self._tunnels = Tunnels(self._devices)
+        self._rules = Rules(sock)
         self._put: dict[type, Callable[[Any, Results], None]] = {
             Vrf: self._routers.put_vrf,
             Bridge: self._put_bridge,
@@ -58,6 +61,7 @@ class Entries:
             NetnsPort: self._remove_pair,
             MplsInput: lambda entry, results: None,  # labels are taken from others too, and none of ours is left
             Gateway: self._gateways.remove,
+            Rule: self._rules.remove,
         }
 
     def close(self) -> None:
@@ -65,6 +69,9 @@ class Entries:
 
     def put(self, entry: Entry, results: Results) -> None:
         self._put[type(entry)](entry, results)
+
+    def put_rules(self, entries: Iterable[Rule], results: Results) -> None:
+        self._rules.put(entries, results)
 
     def remove(self, entry: Entry, results: Results) -> None:
         remove = self._remove.get(type(entry))
@@ -93,6 +100,7 @@ class Entries:
 
     def read_back(self, entries: Iterable[Entry], results: Results) -> None:
         """What the links that these entries are about look like now."""
+        entries = [entry for entry in entries if not isinstance(entry, Rule)]
         names = {entry.name for entry in entries}
         names |= {entry.device for entry in entries if isinstance(entry, Gateway) and entry.device}
         for name in names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hornpipe.dataplane.linux.entries import Entries
 from hornpipe.dataplane.linux.namespace import Lent
-from hornpipe.dataplane.linux.router import remove_rules
+from hornpipe.dataplane.linux.rule import remove_rules
 from hornpipe.dataplane.linux.scan import scan_all
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results, Scan

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.nexthop import UNREACHABLE, Group, Nexthop, One
+from hornpipe.forwarding.rule import FIRST, LAST, FibRule
 from hornpipe.forwarding.table import ROUTE_METRIC
 from hornpipe.netlink import nexthop
 from hornpipe.netlink.link import LinkMessage
 from hornpipe.netlink.number import AF_INET, AF_INET6, PROTOCOL, RTN_UNICAST, RTN_UNREACHABLE
 from hornpipe.netlink.route import Route
+from hornpipe.netlink.rule import Rule
 
 
 def as_link(message: LinkMessage) -> Link:
@@ -61,3 +63,20 @@ def route_nexthop(found: Route) -> int | None:
     if found.kind == RTN_UNREACHABLE:
         return UNREACHABLE
     return found.nexthop or None if found.kind == RTN_UNICAST else None
+
+
+def as_rule(found: Rule) -> FibRule | None:
+    """None: it is not one of those that we write for traffic."""
+    if not (found.is_ours and found.is_traffic and FIRST <= found.priority <= LAST) or found.is_inverted:
+        return None
+    return FibRule(
+        family=4 if found.family == AF_INET else 6,
+        priority=found.priority,
+        iif=found.iif,
+        table=found.table,
+        source=found.source,
+        destination=found.destination,
+        protocol=found.protocol,
+        source_port=found.source_port,
+        destination_port=found.destination_port,
+    )

@@ -188,10 +188,3 @@ def vrfs_before_local(sock: RouteSocket) -> None:
         for payload in (rule.vrf_rule(family), rule.local_rule(family)):
             sock.request(RTM_NEWRULE, NLM_F_CREATE, payload)
         sock.request(RTM_DELRULE, 0, rule.remove_local_rule(family))
-
-
-def remove_rules(sock: RouteSocket) -> None:
-    for family in _FAMILIES:
-        for data, start, end in list(sock.dump(RTM_GETRULE, rule.rule_dump(family))):
-            if rule.Rule(data, start, end).is_ours:
-                sock.attempt(RTM_DELRULE, 0, rule.vrf_rule(family), errno.ENOENT)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from hornpipe.dataplane.linux import sysctl
 from hornpipe.dataplane.linux.mirror import as_link, as_nexthop, route_nexthop
+from hornpipe.dataplane.linux.rule import scan_rules
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Scan
 from hornpipe.forwarding.entry import ALIAS
@@ -41,6 +42,7 @@ def scan_links(sock: RouteSocket) -> Scan:
         scan, interrupted = _scan_links(sock)
         if not interrupted:
             break
+    scan.rules = scan_rules(sock)
     return scan
 
 

@@ -16,7 +16,8 @@ import struct
 from collections.abc import Callable, Collection
 
 from hornpipe.dataplane.driver import EventSink
-from hornpipe.dataplane.linux.mirror import as_link, as_nexthop, route_nexthop
+from hornpipe.dataplane.linux.mirror import as_link, as_nexthop, as_rule, route_nexthop
+from hornpipe.dataplane.linux.rule import END, MARK
 from hornpipe.dataplane.linux.sock import widen
 from hornpipe.forwarding.nexthop import FIRST, LAST
 from hornpipe.forwarding.table import ROUTE_METRIC
@@ -30,6 +31,7 @@ from hornpipe.netlink.netconf import parse_mpls
 from hornpipe.netlink.nexthop import Nexthop
 from hornpipe.netlink.number import (
     AF_BRIDGE,
+    AF_INET,
     AF_MPLS,
     NUD_FAILED,
     NUD_NOARP,
@@ -40,11 +42,14 @@ from hornpipe.netlink.number import (
     RTM_NEWNETCONF,
     RTM_NEWNEXTHOP,
     RTM_NEWROUTE,
+    RTM_NEWRULE,
     RTN_UNREACHABLE,
     RTNLGRP_IPV4_IFADDR,
     RTNLGRP_IPV4_ROUTE,
+    RTNLGRP_IPV4_RULE,
     RTNLGRP_IPV6_IFADDR,
     RTNLGRP_IPV6_ROUTE,
+    RTNLGRP_IPV6_RULE,
     RTNLGRP_LINK,
     RTNLGRP_MPLS_NETCONF,
     RTNLGRP_MPLS_ROUTE,
@@ -53,6 +58,7 @@ from hornpipe.netlink.number import (
     UNREACHABLE_METRIC,
 )
 from hornpipe.netlink.route import Route
+from hornpipe.netlink.rule import Rule
 
 PER_TURN = 256
 _GROUPS = (
@@ -62,6 +68,8 @@ _GROUPS = (
     RTNLGRP_IPV6_IFADDR,
     RTNLGRP_IPV4_ROUTE,
     RTNLGRP_IPV6_ROUTE,
+    RTNLGRP_IPV4_RULE,
+    RTNLGRP_IPV6_RULE,
 )
 _YOUNG_GROUPS = (RTNLGRP_MPLS_ROUTE, RTNLGRP_MPLS_NETCONF, RTNLGRP_NEXTHOP)
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
@@ -79,6 +87,7 @@ class Watcher:
             RTM_NEWLINK: self._link,
             RTM_NEWADDR: self._address,
             RTM_NEWROUTE: self._route,
+            RTM_NEWRULE: self._rule,
             RTM_NEWNEXTHOP: self._nexthop,
             RTM_NEWNETCONF: self._netconf,
         }
@@ -194,6 +203,14 @@ class Watcher:
         is_end = found.metric == UNREACHABLE_METRIC and not found.length
         if is_end and not (present and found.kind == RTN_UNREACHABLE):
             self._sink.vrf_default_gone(found.table)
+
+    def _rule(self, data: bytes, start: int, end: int, present: bool) -> None:
+        found = Rule(data, start, end)
+        traffic = as_rule(found)
+        if traffic is not None:
+            self._sink.rule(traffic, present)
+        elif not present and found.is_ours and (found.is_jump or found.priority in (MARK, END)):
+            self._sink.rules_lost(4 if found.family == AF_INET else 6)
 
     def _nexthop(self, data: bytes, start: int, end: int, present: bool) -> None:
         found = Nexthop(data, start, end)
