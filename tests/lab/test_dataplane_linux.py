@@ -121,6 +121,26 @@ async def test_an_instance_in_the_kernel() -> None:
         assert not sh("ip -6 addr show dev hp-br100"), "a bridge that is nobody's gateway has no address"
 
 
+async def test_questions_are_answered_by_the_kernel() -> None:
+    async with running() as host:
+        await populated(host)
+        fdb, flood, no_flood, neighbour, local, no_local = await host.driver.inspect(
+            [
+                ("fdb", "hp-vx100", mac(1)),
+                ("flood", "hp-vx100", flood_key(VTEP3)),
+                ("flood", "hp-vx100", flood_key(VTEP1)),
+                ("neigh", "hp-br100", V6),
+                ("local", "hp-br100", mac(9)),
+                ("local", "hp-br100", mac(77)),
+            ]
+        )
+        assert (fdb.present, fdb.text) == (True, f"{text(mac(1))} dev hp-vx100 dst 10.0.0.2 self")
+        assert (flood.present, flood.fields["dst"]) == (True, "10.0.0.3")
+        assert (neighbour.present, neighbour.fields["lladdr"]) == (True, text(mac(1)))
+        assert (local.present, local.fields["dev"]) == (True, TAP)
+        assert [no_flood.present, no_local.present] == [False, False]
+
+
 async def test_the_bridges_mac_does_not_follow_its_ports() -> None:
     async with running() as host:
         host.instance()
