@@ -25,6 +25,9 @@ from hornpipe.sim.wire import Network
 LOCAL_AS = 64512
 FAMILIES = (EVPN, VPNV4, VPNV6, FLOWSPEC_VPNV4, RTC)
 
+STUCK = 10_000
+"""Rounds without time passing after which somebody evidently has a deadline that he never meets."""
+
 
 class Fleet:
     def __init__(self, latency: float = 0.001, seed: int = 0) -> None:
@@ -91,11 +94,15 @@ class Fleet:
 
     def proceed(self, done: Callable[[], bool], end: float) -> bool:
         """The same for whoever wakes those that he does something to: a turn costs what happens in it."""
+        rounds = 0
         while True:
             self._serve()
             if done():
                 return True
             due = min(self.clock.next, self._next_deadline(), end)
+            rounds = rounds + 1 if due <= self.now else 0
+            if rounds > STUCK:
+                raise RuntimeError(f"time stands still at {self.now}: {list(self._due.items())[:3]}")
             self.clock.advance(due)
             self._wake_due()
             if due >= end:
