@@ -43,10 +43,10 @@ def processes_of(work: Path) -> list[str]:
     return found
 
 
-def start(log: Path) -> subprocess.Popen[bytes]:
+def start(log: Path, *options: str) -> subprocess.Popen[bytes]:
     with log.open("w") as output:
         return subprocess.Popen(
-            DEMO,
+            [*DEMO, *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -61,6 +61,19 @@ def test_all_promises_are_kept(log: Path) -> None:
     text = log.read_text()
     assert "FAIL" not in text
     assert text.count("  ok ") >= 15
+
+
+@pytest.mark.timeout(330)
+def test_routed_vpns(log: Path) -> None:
+    """Where this kernel lacks something, in a guest, which the demonstration starts by itself."""
+    with start(log, "--l3") as demo:
+        assert demo.wait(300) == 0, log.read_text()[-6000:]
+    text = log.read_text()
+    assert "FAIL" not in text
+    assert text.count("  ok ") >= 27
+    assert "encap mpls" in text
+    assert "nothing is broken here" in text
+    assert "has withdrawn" in text
 
 
 @pytest.mark.timeout(150)

@@ -23,7 +23,7 @@ def demo_command(name: str) -> click.Command:
         name,
         params=[click.Argument(["arguments"], nargs=-1)],
         callback=run,
-        help="Three hosts and a route reflector in network namespaces of this machine (as root).",
+        help="Three hosts and a reflector in namespaces of this machine (as root); with --l3 routed VPNs and FRR.",
         context_settings={"ignore_unknown_options": True},
     )
 

@@ -13,6 +13,7 @@ from hornpipe.client import ApiError, Client, Unreachable
 from hornpipe.demo.host import Host, Process
 from hornpipe.demo.until import until
 
+ASN = 64512
 RUNTIME_DIR = "/run/hornpipe"
 SCRIPTS = sysconfig.get_path("scripts")
 
@@ -28,13 +29,15 @@ class Node:
         runtime_dir: str = RUNTIME_DIR,
         suffix: str = "toml",
         netns: str | None = None,
+        wait: bool = True,
     ) -> None:
+        """`wait`: until the daemon answers."""
         self.host = host
         self.netns = netns
         self.runtime_dir = runtime_dir
         self.file = f"{runtime_dir}.{suffix}"
         self.configure(configuration)
-        self.process = self.start()
+        self.process = self.start(wait)
 
     def configure(self, configuration: str) -> None:
         """Write the file; `reload` makes the daemon read it."""
@@ -45,8 +48,11 @@ class Node:
         argv = [sys.executable, "-m", "hornpipe.daemon.main", "--config", self.file, "--runtime-dir", self.runtime_dir]
         self.process = self.host.spawn(*argv, netns=self.netns, log=log)
         if wait:
-            until(f"hornpiped of {self.host.name} answers", self._answers)
+            self.await_answer()
         return self.process
+
+    def await_answer(self, limit: float = 20.0) -> None:
+        until(f"hornpiped of {self.host.name} answers", self._answers, limit=limit)
 
     def _answers(self) -> bool:
         if not self.process.running:
@@ -99,7 +105,7 @@ class Node:
         return self.process.stop()
 
 
-def reflector(address: str, *clients: str, asn: int = 64512) -> str:
+def reflector(address: str, *clients: str, asn: int = ASN) -> str:
     """Configuration of a daemon that only reflects; clients are addresses, or prefixes for dynamic neighbours."""
     listed = "".join(
         f'[[reflector.clients]]\n{"prefix" if "/" in client else "address"} = "{client}"\n' for client in clients
@@ -114,7 +120,7 @@ driver = "dummy"
 """
 
 
-def edge(address: str, *peers: str, asn: int = 64512, more: str = "") -> str:
+def edge(address: str, *peers: str, asn: int = ASN, more: str = "") -> str:
     """Configuration of a provider edge with these route reflectors."""
     reflectors = "".join(f'[[peers]]\naddress = "{peer}"\nconnect_retry = 1\n' for peer in peers)
     return f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -9,7 +10,7 @@ import time
 class Screen:
     def __init__(self) -> None:
         self._begun = time.monotonic()
-        self._colour = sys.stdout.isatty()
+        self._colour = sys.stdout.isatty() or "CLICOLOR_FORCE" in os.environ
         self.failures: list[str] = []
 
     @property

@@ -6,12 +6,8 @@ import time
 from typing import NamedTuple
 
 from hornpipe.demo.flood import Flood
-from hornpipe.demo.node import Node, edge, reflector
-from hornpipe.demo.screen import Screen
-from hornpipe.demo.site import Site
-from hornpipe.demo.until import TooLate, until
+from hornpipe.demo.stage import Stage
 
-REFLECTOR = "192.0.2.100"
 HOSTS = {"h1": "192.0.2.1", "h2": "192.0.2.2", "h3": "192.0.2.3"}
 
 
@@ -50,9 +46,9 @@ NAMED = {w.name: w for w in WORKLOADS}
 
 
 class Story:
-    def __init__(self, site: Site, screen: Screen) -> None:
-        self.site, self.screen = site, screen
-        self.nodes: dict[str, Node] = {}
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.site, self.screen = stage, stage.site, stage.screen
+        self.nodes, self.type = stage.nodes, stage.type
 
     def tell(self) -> None:
         self.build()
@@ -64,22 +60,10 @@ class Story:
 
     def build(self) -> None:
         self.screen.step("Three hosts and a route reflector, each in namespaces of its own, on one switch")
-        self.nodes["rr"] = Node(self.site.host("rr", f"{REFLECTOR}/24"), reflector(REFLECTOR, *HOSTS.values()))
+        self.stage.reflector(*HOSTS.values())
         for name, address in HOSTS.items():
-            self.nodes[name] = Node(self.site.host(name, f"{address}/24"), edge(address, REFLECTOR))
-            self.screen.say(f"{name} {address}: hornpiped, BGP to {REFLECTOR}")
-        for name in HOSTS:
-            self.nodes[name].await_established()
-        self.nodes["rr"].await_established(3)
-        self.screen.found("three BGP sessions with the reflector", True)
-
-    def type(self, host: str, words: str, show: bool = False) -> str:
-        """A `hornpipe` command on a host."""
-        self.screen.command(host, f"hornpipe {words}")
-        output = self.nodes[host].hornpipe(words)
-        if show:
-            self.screen.output(output)
-        return output
+            self.stage.edge(name, address)
+        self.stage.await_sessions()
 
     def attach_all(self) -> None:
         self.screen.step("Two VPNs, red and blue, with the same addresses: a container of each on every host")
@@ -95,11 +79,8 @@ class Story:
             f"mac {workload.mac} ip {workload.v4}/24 ip {workload.v6}/64 wait",
         )
 
-    def ping(self, source: Workload, address: str, limit: float = 10.0) -> bool:
-        try:
-            return until("ping", lambda: self.site[source.host].ping(address, netns=source.name), limit=limit)
-        except TooLate:
-            return False
+    def ping(self, source: Workload, address: str) -> bool:
+        return self.stage.ping(source.host, source.name, address)
 
     def reach(self) -> None:
         self.screen.step("Do they reach each other, by IPv4 and IPv6?")
