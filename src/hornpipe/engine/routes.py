@@ -76,9 +76,17 @@ class RouteRows:
         reasons = {neighbour.name: self._why_not_sent(neighbour.name, family, key, path) for neighbour in self.peers}
         return msgspec.structs.replace(
             row,
+            reason=row.reason or self._nobodys(row, path),
             sent_to=tuple(name for name, reason in reasons.items() if not reason),
             not_sent={name: reason for name, reason in reasons.items() if reason},
         )
+
+    def _nobodys(self, row: RouteRow, path: Path) -> str:
+        """What `not_imported` does not tell: it has no route target of any instance's."""
+        told = row.imported_by or row.not_imported or path.source.local or not path.attributes.route_targets
+        if told or not (self.edge.instances or self.edge.routers):
+            return ""
+        return f"not imported: no instance here imports {', '.join(row.route_targets)}"
 
     def _why_not_sent(self, name: str, family: int, key: bytes, path: Path) -> str:
         """Empty: the peer is sent this path."""

@@ -21,6 +21,9 @@ from hornpipe.vpn.remote import Remote
 from hornpipe.vpn.routed.router import Router
 from hornpipe.vpn.surroundings import OVERHEAD
 
+MOST_FLOODS = 32
+"""For each the kernel must go through the device's whole FDB."""
+
 
 def begin(trail: Trail, instance: Instance, checked: CheckedPort, address: bytes) -> Router | None:
     """From a port. Returns the router that has to go on with it, if one has to."""
@@ -185,7 +188,10 @@ def _everybody(trail: Trail, instance: Instance) -> None:
     if not floods:
         reason = "nobody announces a type 3 route that the instance imports"
         trail.say("remote", "flood list", "broken", reason, None, "see `hornpipe show routes type multicast`")
-    for key in floods:
+    for key in floods[:MOST_FLOODS]:
         vtep, vni = key[:-4], int.from_bytes(key[-4:], "big")
         kernel.flood(trail, instance.devices.vxlan, vtep, vni)
         tunnel.underlay(trail, vtep, instance.devices.vxlan, OVERHEAD[len(vtep)], routed=trail.routed)
+    if len(floods) > MOST_FLOODS:
+        text = f"{len(floods) - MOST_FLOODS} more VTEPs, see `hornpipe show flood instance {instance.key}`"
+        trail.say("kernel", "flood list", "info", text)

@@ -16,7 +16,7 @@ from hornpipe.forwarding.entry import address_text
 from hornpipe.forwarding.table import Hops
 from hornpipe.net.ip import Address
 from hornpipe.net.prefix import Prefix
-from hornpipe.rib.best import rank
+from hornpipe.rib.best import equal, rank
 from hornpipe.vpn.check import CheckedPort
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.routed.imported import Imported
@@ -65,19 +65,21 @@ def follow(trail: Trail, router: Router, address: bytes) -> None:
     trail.routed = True
     unused: list[bytes] = []
     for prefix in _matches(router, address):
-        if prefix in router.local.ways:
-            _local(trail, router, router, prefix, address)
-            return
         hops = router.hops(prefix)
-        if hops:
-            _out(trail, router, prefix, hops, address)
+        if hops or prefix in router.local.ways:
+            for longer in unused:
+                text = f"more specific, and not used: {_no_way(_candidates(router, longer))}"
+                trail.say("route", f"{Prefix(longer)} in {router.key}", "info", text)
+            if prefix in router.local.ways:
+                _local(trail, router, router, prefix, address)
+            else:
+                _out(trail, router, prefix, hops or (), address)
             return
         if not (prefix[0] == 8 * len(address) and router.irb.is_here(address)):
             unused.append(prefix)
-    if unused:
-        for prefix in unused:
-            _useless(trail, router, prefix, address)
-    else:
+    for prefix in unused:
+        _useless(trail, router, prefix, address)
+    if not unused:
         absent.explain(trail, router, address)
 
 
@@ -162,18 +164,26 @@ def _behind(trail: Trail, router: Router, port: RouterPort, station: bytes) -> N
 
 def _out(trail: Trail, router: Router, prefix: bytes, hops: Hops, address: bytes) -> None:
     candidates = _candidates(router, prefix)
-    taken = [one for one in candidates if _hops_of(router, one, prefix) & set(hops)]
+    taken = _taken(router, candidates, prefix, hops)
     if not taken:
         _fallback(trail, router, prefix, hops, address)
         return
-    used = [(route, use) for route, use in taken[: path.MOST]]
+    used = taken[: path.MOST]
     best = used[0][0]
     for place, (route, _) in enumerate(used):
         path.chosen(trail, route, f"as good as the first: {len(hops)} equal ways" if place else "")
-    for candidate in candidates:
-        if candidate not in taken:
-            path.loser(trail, best[2], candidate[0])
+    if len(taken) > len(used):
+        trail.say("route", f"{len(taken) - len(used)} more", "info", f"as good as the first: {len(hops)} equal ways")
+    for candidate in [one for one in candidates if one not in taken][: path.MOST]:
+        path.loser(trail, best[2], candidate[0])
     _carried(trail, router, prefix, used, address, hops)
+
+
+def _taken(router: Router, candidates: list[Candidate], prefix: bytes, hops: Hops) -> list[Candidate]:
+    """Those whose ways are used, and not only because a better one has the same."""
+    usable = [one for one in candidates if _hops_of(router, one, prefix) & set(hops)]
+    leaders = {id(one) for one in equal(rank([route[2] for route, _ in usable]))} if usable else set()
+    return [one for one in usable if id(one[0][2]) in leaders]
 
 
 def _hops_of(router: Router, candidate: Candidate, prefix: bytes) -> set[object]:
@@ -277,6 +287,10 @@ def _useless(trail: Trail, router: Router, prefix: bytes, address: bytes) -> Non
             path.remote(trail, use.vtep, [route])
     if not candidates and prefix in DEFAULTS:
         return
-    reasons = {use.reason for _, use in candidates if use.reason}
-    text = f"{Prefix(prefix)} has no way: {'; '.join(sorted(reasons)) or 'nothing of it is usable'}"
+    text = f"{Prefix(prefix)} has no way: {_no_way(candidates)}"
     trail.say("route", f"{Prefix(prefix)} in {router.key}", "broken", text, None, "see the steps before")
+
+
+def _no_way(candidates: list[Candidate]) -> str:
+    reasons = sorted({use.reason for _, use in candidates if use.reason})
+    return "; ".join(reasons) or "nothing of it is usable"
