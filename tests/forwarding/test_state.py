@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from hornpipe.dataplane.dummy import connect, sync
-from hornpipe.forwarding.entry import Bridge, Gateway, NetnsPort, Port, Vxlan
+from hornpipe.forwarding.entry import PORT_ALIAS, Bridge, Gateway, NetnsPort, Port, Vxlan
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.forwarding.table import flood_key
 from tests.forwarding.world import BRIDGE, PORT, VTEP1, VTEP2, VTEP3, VXLAN, Table, World, ip, mac
@@ -434,6 +435,27 @@ def test_devices_damaged_by_others_are_repaired_with_all_that_is_on_them(world: 
     damage(world.kernel)  # type: ignore[operator]
     world.run()
     assert world.kernel.snapshot() == before
+
+
+@pytest.mark.parametrize("device", ["hp-vx100", "hp-br100"])
+def test_a_renamed_device_is_made_anew_and_the_renamed_one_goes(world: World, device: str) -> None:
+    before = world.kernel.snapshot()
+    world.forwarding.prune()
+    world.run()
+    world.kernel.rename(device, "other")
+    world.run()
+    assert world.kernel.snapshot() == before
+
+
+def test_an_interface_of_somebody_elses_that_is_renamed_leaves_the_bridge(world: World) -> None:
+    world.forwarding.prune()
+    world.kernel.store(msgspec.structs.replace(world.kernel.links["tap0"], alias=f"{PORT_ALIAS}red"))
+    world.kernel.rename("tap0", "other")
+    world.run()
+    assert world.kernel.links["other"].master == 0
+    world.kernel.rename("other", "tap0")
+    world.run()
+    assert world.kernel.links["tap0"].master == world.kernel.links["hp-br100"].index
 
 
 def test_a_resync_finds_what_no_event_told(world: World) -> None:

@@ -152,6 +152,13 @@ class DummyDevices:
     def _put_vxlan(self, entry: Vxlan) -> str:
         if entry.bridge not in self._host.links:
             return f"bridge {entry.bridge} does not exist"
+        for other in self._host.links.values():
+            if other.name != entry.name and (other.kind, other.vni, other.dstport) == (
+                "vxlan",
+                entry.vni,
+                entry.dstport,
+            ):
+                return f"{other.name} has this VNI"
         link = self._ours(entry.name, "vxlan", entry.instance, vni=entry.vni, dstport=entry.dstport)
         if isinstance(link, str):
             return link

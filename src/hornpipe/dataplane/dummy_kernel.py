@@ -111,6 +111,11 @@ class DummyKernel:
             self.routing.device_lost(link.index, gone=False)
         self.store(msgspec.structs.replace(link, up=up))
 
+    def rename(self, name: str, to: str) -> None:
+        """As the kernel wants it: down first."""
+        self.set_up(name, False)
+        self.store(msgspec.structs.replace(self.links.pop(name), name=to, up=True))
+
     def set_carrier(self, name: str, carrier: bool) -> None:
         """The cable is pulled or put in again."""
         link = self.links[name]

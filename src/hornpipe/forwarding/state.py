@@ -180,6 +180,8 @@ class Forwarding:
         if self.bulk.report(batch, results, self._flying):
             self._refused = batch.changes if self._refused == _NOTHING else min(self._refused, batch.changes)
             self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
+        if batch.strays:
+            self.rare.retry()
         self.learn(results.learnt)
 
     @property
@@ -216,13 +218,15 @@ class Forwarding:
     def prune(self) -> None:
         """Removes what is marked ours and wanted by nobody. To be called once, when the gates are open."""
         self.pruned = True
-        used = {name for entry in self.rare.wanted.values() for name in (entry.name, *addresses_of(entry))}
-        stray = [link for link in self.links.by_index.values() if link.name not in used]
-        self._strays = [link for link in stray if link.alias.startswith((ALIAS, PORT_ALIAS))]
+        used = self._used_names()
+        self._strays = [link for link in self.links.by_index.values() if _is_stray(link, used)]
         going = {link.name for link in self._strays if link.alias.startswith(ALIAS)}
         self.bulk.leftovers(going.__contains__)
         self.rare.retire_unwanted()
         self.rare.retire_rules()
+
+    def _used_names(self) -> frozenset[str]:
+        return frozenset(name for entry in self.rare.wanted.values() for name in (entry.name, *addresses_of(entry)))
 
     def link_event(self, link: Link) -> None:
         """A link is new or changed."""
@@ -234,6 +238,8 @@ class Forwarding:
         if old is not None and old.name != link.name:
             self._presence[old.name] = old.name in self.links.by_name
             self._link_affects(old.name, True)
+            if self.pruned and _is_stray(link, self._used_names()):
+                self._strays.append(link)  # in the way of what is made anew, for a VNI has one device
         fresh = old is None or old.name != link.name
         self._link_affects(link.name, fresh or (old is not None and old.up != link.up))
         if old is not None and old.master and old.master != link.master:
@@ -422,3 +428,8 @@ class Forwarding:
     def backlog(self) -> int:
         """How many bulk keys are dirty or to go."""
         return sum(len(state.dirty) + len(state.deletes) for state in self.bulk.active)
+
+
+def _is_stray(link: Link, used: frozenset[str]) -> bool:
+    """Marked ours, under a name that nobody wants."""
+    return link.name not in used and link.alias.startswith((ALIAS, PORT_ALIAS))
