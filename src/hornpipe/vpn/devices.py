@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hornpipe.forwarding.bulk import TableState
@@ -192,10 +193,22 @@ class Devices:
                 self._neigh.touch_keys(claimed)
 
     def touch_ip(self, ip: bytes) -> None:
-        if self._states and ip in self.instance.imported.ips:
-            self._neigh.touch(ip)
+        domain = self.instance.domain
+        of_host = any(ip == address for address, _ in (*domain.gateways, *domain.host_addresses))
+        if ip in self.instance.imported.ips or (self.instance.router is not None and not of_host):
+            self._touch_neighbours((ip,))
         if self.instance.router is not None:
             self.instance.router.irb.ip_changed(ip)
+
+    def touch_attached(self) -> None:
+        """Attached stations are neighbours now, or no longer."""
+        stations = self.instance.addresses.items()
+        self._touch_neighbours(ip for ip, station in stations if not station.gateway)
+
+    def _touch_neighbours(self, ips: Iterable[bytes]) -> None:
+        if self._states:
+            for ip in ips:
+                self._neigh.touch(ip)
 
     def unlearn(self, port: str, mac: bytes) -> None:
         """The station that the kernel learnt there is elsewhere now; when it is seen again, that is news."""

@@ -75,7 +75,9 @@ class Instance:
         router = self.around.routers.get(domain.vrf)
         if self.router is not None and (self.router, rd, domain.key) != (router, was, old.key):
             self.router.irb.unbind(old.key, was)
-        self.router = router
+        if router is not self.router:
+            self.router = router
+            self.devices.touch_attached()
         if self.devices.started:
             self.devices.update()
         else:
@@ -87,8 +89,9 @@ class Instance:
             router.irb.bind(self, now)
 
     def router_changed(self) -> None:
-        """Its L3 VNI, route targets or device are others."""
+        """There is one now, or its L3 VNI, route targets or device are others."""
         self.devices.update()
+        self.devices.touch_attached()
         self.origin.renumber()
 
     def close(self) -> None:

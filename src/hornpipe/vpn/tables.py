@@ -44,7 +44,11 @@ class FdbTable:
 
 
 class NeighTable:
-    """Remote IPs on the bridge: what ARP and ND suppression answers from (RFC 9161), and what a gateway resolves by."""
+    """Remote IPs on the bridge: what ARP and ND suppression answers from (RFC 9161), and what a gateway resolves by.
+
+    A bridge in a VRF has the attached stations as well: packets are routed to them at once, without asking first, in
+    particular to one that has just moved here.
+    """
 
     kind: Literal["neigh"] = "neigh"
 
@@ -56,7 +60,8 @@ class NeighTable:
     def wanted(self, key: bytes) -> NeighValue | None:
         of = self.of
         if of.addresses and of.holds(key):
-            return None
+            here = of.addresses[key]
+            return (here.mac, False) if of.router is not None and not here.gateway else None
         found = of.imported.neighbour(key)
         if found is None:
             return None
@@ -68,10 +73,16 @@ class NeighTable:
         return mac, remote.router
 
     def keys(self) -> Iterable[bytes]:
-        return list(self.of.imported.ips)
+        ips = self.of.imported.ips
+        return [*ips, *(ip for ip in self._attached() if ip not in ips)]
+
+    def _attached(self) -> Iterable[bytes]:
+        if self.of.router is None:
+            return ()
+        return [ip for ip, station in self.of.addresses.items() if not station.gateway]
 
     def __len__(self) -> int:
-        return len(self.of.imported.ips)
+        return len(self.of.imported.ips) + sum(ip not in self.of.imported.ips for ip in self._attached())
 
 
 class FloodTable:
