@@ -16,10 +16,17 @@ from typing import NamedTuple
 from hornpipe.demo.host import Host
 
 RTM_NEWLINK, RTM_DELLINK, RTM_NEWNEIGH, RTM_DELNEIGH = 16, 17, 28, 29
-NAMES = {RTM_NEWLINK: "new link", RTM_DELLINK: "del link", RTM_NEWNEIGH: "new", RTM_DELNEIGH: "del"}
+RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_DELNEXTHOP = 24, 25, 104, 105
+NAMES = {RTM_NEWLINK: "new link", RTM_DELLINK: "del link"}
+NAMES |= dict.fromkeys((RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWNEXTHOP), "new")
+NAMES |= dict.fromkeys((RTM_DELNEIGH, RTM_DELROUTE, RTM_DELNEXTHOP), "del")
 GROUP_LINK, GROUP_NEIGH = 1, 1 << 2
+GROUP_ROUTES = 1 << 6 | 1 << 10 | 1 << 31
+"""IPv4, IPv6 and nexthop objects."""
 AF_BRIDGE = 7
 NDA_DST, NDA_LLADDR = 1, 2
+RTA_DST, RTA_TABLE = 1, 15
+NHA_ID = 1
 IFLA_IFNAME = 3
 NTF_SELF, NTF_EXT_LEARNED = 0x02, 0x10
 SO_RCVBUFFORCE = 33
@@ -29,12 +36,13 @@ class Event(NamedTuple):
     at: float
     """Monotonic seconds."""
     what: str
-    """`new`, `del` (of a neighbour or forwarding entry), `new link`, `del link`."""
+    """`new`, `del` (of anything but a link), `new link`, `del link`."""
     kind: str
-    """`fdb` (a bridge's entry), `vtep` (the VXLAN device's own entry), `neigh` or `link`."""
+    """`fdb` (a bridge's entry), `vtep` (the VXLAN device's own entry), `neigh`, `link`, `route` or `nexthop`."""
     ifindex: int
+    """Of a route its table; of a nexthop 0."""
     key: str
-    """MAC of a forwarding entry, IP of a neighbour, name of a link."""
+    """MAC of a forwarding entry, IP of a neighbour, name of a link, prefix of a route, number of a nexthop."""
     value: str
     """Remote VTEP of a `vtep`, MAC of a `neigh`."""
     state: int = 0
@@ -61,6 +69,15 @@ def parse(kind: int, body: bytes, at: float) -> Event:
         ifindex = struct.unpack_from("=i", body, 4)[0]
         name = attributes(body, 16).get(IFLA_IFNAME, b"").rstrip(b"\0").decode()
         return Event(at, NAMES[kind], "link", ifindex, name, "")
+    if kind in (RTM_NEWROUTE, RTM_DELROUTE):
+        family, length = body[0], body[1]
+        found = attributes(body, 12)
+        network = found.get(RTA_DST, bytes(4 if family == socket.AF_INET else 16))
+        table = struct.unpack("=I", found[RTA_TABLE])[0]
+        return Event(at, NAMES[kind], "route", table, f"{address(network)}/{length}", "")
+    if kind in (RTM_NEWNEXTHOP, RTM_DELNEXTHOP):
+        number = struct.unpack("=I", attributes(body, 8)[NHA_ID])[0]
+        return Event(at, NAMES[kind], "nexthop", 0, str(number), "")
     family, ifindex, state, flags, _type = struct.unpack_from("=B3xiHBB", body)
     found = attributes(body, 12)
     dst, lladdr = address(found.get(NDA_DST, b"")), found.get(NDA_LLADDR, b"").hex(":")
