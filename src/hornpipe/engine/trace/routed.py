@@ -33,8 +33,10 @@ Candidate = tuple[Route, Use]
 
 
 def gateway(trail: Trail, router: Router, port: RouterPort, address: bytes) -> None:
-    """Who answers the station when it looks for its next hop."""
+    """Who answers the station when it looks for its next hop; to itself it needs none."""
     checked, version = port.checked, Address(address).version
+    if address in port.addresses:
+        return
     found = [own for own in checked.gateways if len(own) == len(address)]
     if found:
         trail.say("gateway", str(Address(found[0])), "ok", f"this host answers on {port.device or checked.interface}")
