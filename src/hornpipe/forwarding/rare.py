@@ -234,7 +234,6 @@ class RareEntries:
 
     def retry(self) -> None:
         """Tries again what failed or waits."""
-        self.retry_at = 0.0
         for key in self._problems:
             self.todo[key] = None
         self._retired += self._not_retired

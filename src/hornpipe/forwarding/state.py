@@ -193,6 +193,7 @@ class Forwarding:
         """Tries again what failed or waits; call it about once a second."""
         if self.rare.retry_at and now >= self.rare.retry_at:
             self._refused = _NOTHING
+            self.rare.retry_at = 0.0
             self.rare.retry()
             self.bulk.retry()
 
