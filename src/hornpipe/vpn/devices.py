@@ -115,6 +115,11 @@ class Devices:
             return b""
         return derived_mac("host", self.instance.around.terms.router_id.hex(), self.instance.key)
 
+    @property
+    def ingress(self) -> tuple[str, ...]:
+        """What packets that stations send to their gateway come in by."""
+        return (self._gateway().device or self.bridge,)
+
     def _gateway(self) -> Gateway:
         instance, domain = self.instance, self.instance.domain
         if not domain.host_addresses:
@@ -133,8 +138,8 @@ class Devices:
         )
 
     def _link_local(self, mac: bytes) -> tuple[tuple[bytes, int], ...]:
-        """The bridge's, by its MAC. Without one the kernel cannot ask for an IPv6 neighbour that it forwards to (RFC 4861
-        section 7.2.2): it would reach only who has just asked for the gateway."""
+        """The bridge's, by its MAC. Without one the kernel cannot ask for an IPv6 neighbour that it forwards to
+        (RFC 4861 section 7.2.2): it would reach only who has just asked for the gateway."""
         gateways = [address for address, _ in self.instance.domain.gateways]
         if not mac or not any(len(address) == 16 for address in gateways):
             return ()
