@@ -357,6 +357,7 @@ HOST_COMMANDS: dict[str, Callable[[Scenario, Host, list[str]], None]] = {
     "learn": lambda scenario, made, words: made.kernel.learn(words[0], words[1], bytes(Mac.parse(words[2]))),
     "age": lambda scenario, made, words: made.kernel.delete_master(words[0], bytes(Mac.parse(words[1]))),
     "damage": lambda scenario, made, words: made.kernel.delete_fdb(words[0], bytes(Mac.parse(words[1]))),
+    "flush-rules": lambda scenario, made, words: made.kernel.routing.flush_rules(),
     "mark": lambda scenario, made, words: made.kernel.writes.clear(),
     "wrote": lambda scenario, made, words: writes(made, words),
     "clear": lambda scenario, made, words: made.running.clear_duplicate(words[0], words[1], scenario.fleet.now),

@@ -53,6 +53,8 @@ def fib(kernel: dict[str, Any], host: Host) -> Iterator[str]:
     for label, (device, gateway) in kernel["labels"].items():
         via = f"via {Address(gateway)} " if gateway else ""
         yield f"label {int.from_bytes(label, 'big')} {via}dev {device}"
+    for priority, match in kernel["rules"]:
+        yield f"rule {priority} {match}"
     for device, neighbours in kernel["permanent"].items():
         for ip, mac in dict(neighbours).items():
             yield f"permanent {device} {Address(ip)} lladdr {Mac(mac)}"

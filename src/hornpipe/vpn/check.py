@@ -34,7 +34,7 @@ from hornpipe.vpn.field import (
     parse,
 )
 from hornpipe.vpn.inside import check_inside_routes
-from hornpipe.vpn.routed.terms import RouterTerms, check_router
+from hornpipe.vpn.routed.terms import REDIRECT_PREFIX, RouterTerms, check_router
 from hornpipe.vpn.spec import EndpointSpec, InstanceSpec, PortSpec, Refused, SourceSpec
 
 OF_EVPN = (
@@ -128,6 +128,8 @@ def check_instance(spec: InstanceSpec, field: str = "instance") -> CheckedInstan
     check_belongs(spec, OF_EVPN if spec.type == "ipvpn" else OF_IPVPN, field, f"an {spec.type} instance")
     if name.startswith("shared:"):
         raise Refused(f"{field}.name", "names that begin with shared: are ours", "give another name")
+    if name.startswith(REDIRECT_PREFIX):
+        raise Refused(f"{field}.name", f"names that begin with {REDIRECT_PREFIX} are ours", "give another name")
     if spec.vni is not None and not 1 <= spec.vni <= MAX_VNI:
         raise Refused(f"{field}.vni", f"{spec.vni} is not a VNI", f"1 to {MAX_VNI}, or leave it out")
     if spec.bridge is not None:

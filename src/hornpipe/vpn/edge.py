@@ -20,8 +20,10 @@ from hornpipe.vpn.domain import Domain, Shape
 from hornpipe.vpn.feasible import check_feasible
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.plan import Change, Plan, PortId
+from hornpipe.vpn.routed.redirect import table_name, target_of
 from hornpipe.vpn.routed.router import Router
 from hornpipe.vpn.routed.terms import Routing
+from hornpipe.vpn.spec import Refused
 from hornpipe.vpn.station import Station
 from hornpipe.vpn.surroundings import HEARSAY, Routes, Surroundings, Terms
 from hornpipe.vpn.underlay import IMPORTER, UnicastRoutes
@@ -105,6 +107,12 @@ class Edge:
         for key in {domain for domain, _ in (*plan.leaving.values(), *plan.entering.values())} | shapes.keys():
             if key in self.routers and not self.around.restoring:  # then the ports that have the numbers may still come
                 self.routers[key].ports.trim()
+        self._redirect_anew(now)
+
+    def _redirect_anew(self, now: float) -> None:
+        """Instances are others now."""
+        self.around.redirection.stale = True
+        self._redirect(now)
 
     def _take_out(self, plan: Plan) -> dict[str, dict[bytes, Station]]:
         """Ports and stations that leave, first; returns the stations by (new) domain, for ports that take them over."""
@@ -230,7 +238,42 @@ class Edge:
                 router.take(family, keys)
             elif importer == IMPORTER:
                 self.unicast.take(family, keys)
+        if dirty or self.around.redirection.stale:
+            self._redirect(now)
         return len(dirty)
+
+    def _redirect(self, now: float) -> None:
+        """Redirect tables are there as long as somebody redirects to them: made before the rules, closed after."""
+        redirection = self.around.redirection
+        wanted: set[str] = set()
+        stale, redirection.stale = redirection.stale, False
+        for target in redirection.targets() if stale else ():
+            wanted.add(table_name(target))
+            reason = self._set_table(redirection.routing(target), now)
+            if reason:
+                redirection.refused[target] = reason
+        redirection.sync()
+        for key in [key for key in self.routers if stale and target_of(key) and key not in wanted]:
+            self._close_router(key)
+            self.around.remember()
+
+    def _set_table(self, routing: Routing, now: float) -> str:
+        """Makes or changes a redirect table; returns why it cannot be."""
+        for feature in ("vrf", "nexthop"):
+            if self.around.forwarding.lacks(feature):
+                return f"this kernel lacks {feature}: it takes {self.around.forwarding.lacks(feature)}"
+        known = self.routers.get(routing.key)
+        shapes = {routing.key: routing}
+        try:
+            numbers = self._acquire(shapes)
+        except Refused as refused:
+            if known is None:
+                self.identifiers.release(routing.key)
+            return refused.reason
+        self._set_routers(shapes, numbers, now)
+        if known is None:
+            self.around.remember()
+        return ""
 
     # ---- kernel
 
@@ -248,6 +291,7 @@ class Edge:
             for instance in self.instances.values():
                 if instance.domain.bridge == name:
                     instance.bridge_changed(now)
+        self.around.redirection.sync()
 
     def _port_link(self, port: PortId, now: float) -> None:
         domain = self.desired.domain_of(port)
@@ -315,6 +359,8 @@ class Edge:
         self.around.restored.clear()
         for instance in self.instances.values():
             instance.settle(now)
+        self.around.redirection.kept.clear()
+        self._redirect_anew(now)
 
     def configure(self, terms: Terms) -> None:
         """Only what `hornpipe.engine.settings.check_reload` lets through: times and limits, the underlay's MTU."""
@@ -331,6 +377,7 @@ class Edge:
                 _, rd, vni = numbers[key]
                 router.update(router.routing, rd, vni, self._tokens)
                 router.ports.trim()
+            self.around.redirection.stale = True
 
     # ---- intent
 
@@ -347,6 +394,7 @@ class Edge:
 
     def settle_identifiers(self, now: float) -> None:
         """All sources are restored: numbers and orphans that nobody needs go."""
+        self.around.redirection.kept = {target for target in map(target_of, self.identifiers.rows) if target}
         self._carry_out(self.desired.plan_unneeded(), now)
         self.identifiers.settle({**self.instances, **self.routers})
         for router in self.routers.values():

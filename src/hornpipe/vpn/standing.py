@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hornpipe.bgp.family import EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, VPNV4, VPNV6
+from hornpipe.bgp.family import EVPN, VPNV4, VPNV6
 from hornpipe.bgp.nlri.evpn import IP_PREFIX, MAC_IP, MULTICAST, etag_of
+from hornpipe.bgp.nlri.flowspec import rd_of
 from hornpipe.rib.path import Path
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.remote import remote_of
 from hornpipe.vpn.routed.reach import HOST_PAYLOAD, reach_of
+from hornpipe.vpn.routed.redirect import FLOWS
 from hornpipe.vpn.routed.router import Router
 
 if TYPE_CHECKING:
     from hornpipe.vpn.edge import Edge
-
-
-NO_REDIRECTION = "redirection by flow specifications is not done"
-"""They are announced, relayed and shown; the kernel is not told of them."""
 
 
 class Standing:
@@ -43,10 +41,11 @@ def standing(edge: Edge, family: int, key: bytes, path: Path) -> Standing:
         for instance in edge.instances.values():
             if not is_own(instance, key, path) and not targets.isdisjoint(instance.domain.import_rts):
                 found.note(instance.domain.names, instance_reason(instance, key, path))
-    if family in (FLOWSPEC_VPNV4, FLOWSPEC_VPNV6) and not path.source.local:
+    if family in FLOWS:
         for router in edge.routers.values():
-            if not targets.isdisjoint(router.routing.import_rts):
-                found.note(router.routing.names, NO_REDIRECTION)
+            own = path.source.local and router.around.owner_of(rd_of(key)) is router
+            if not own and not router.flows.is_table and not targets.isdisjoint(router.routing.import_rts):
+                found.note(router.routing.names, router.flows.reason(family, key, path))
     if is_routed(family, key, path):
         for router in edge.routers.values():
             if not is_own(router, key, path) and not targets.isdisjoint(router.routing.import_rts):

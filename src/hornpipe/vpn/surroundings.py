@@ -19,6 +19,7 @@ from hornpipe.vpn.allocate import Identifiers
 from hornpipe.vpn.check import CheckedPort
 from hornpipe.vpn.origin import LocalRoutes
 from hornpipe.vpn.plan import PortId
+from hornpipe.vpn.routed.redirect import Redirection
 from hornpipe.vpn.routed.transport import Transport
 from hornpipe.vpn.spec import Encapsulation
 
@@ -97,7 +98,8 @@ class Surroundings:
         self.identifiers = Identifiers(terms.vni_range, terms.label_range)
         self.transport = Transport(self, forwarding)
         self.routers: dict[str, Router] = {}
-        """All routed instances, by name."""
+        """All routed instances, by name; redirect tables among them."""
+        self.redirection = Redirection(self)
         self.bridge_of: Callable[[str], str] = lambda name: ""
         """The bridge of a broadcast domain, by the name of one of its instances; empty: it is not there."""
         self._owners: dict[bytes, Router] = {}
@@ -114,6 +116,9 @@ class Surroundings:
     def owner(self, key: bytes) -> Router | None:
         """Of a route of this host: VPN and E-VPN keys have the RD in the same place."""
         return self._owners.get(key[1:9])
+
+    def owner_of(self, rd: bytes) -> Router | None:
+        return self._owners.get(rd)
 
     @property
     def vtep(self) -> bytes:

@@ -19,6 +19,7 @@ from hornpipe.bgp.attr import extended
 from hornpipe.bgp.attr.block import build
 from hornpipe.bgp.family import EVPN, FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, VPNV4, VPNV6
 from hornpipe.bgp.nlri import flowspec
+from hornpipe.forwarding.table import Hop, Hops
 from hornpipe.net.prefix import Prefix
 from hornpipe.vpn.origin import LOCAL_PREF
 from hornpipe.vpn.routed.imported import PREFIXES
@@ -156,6 +157,14 @@ class Chain:
             records=records,
             prefix_route=False,
         )
+
+    def hops(self, prefix: bytes, rd: bytes) -> Hops:
+        """The way to the port that announces this, for another VRF of this host; empty: there is none."""
+        for port in self.router.ports.ports.values():
+            stations = [address for address in port.addresses if len(address) == len(prefix) - 1]
+            if stations and self._speaks(port) and self.router.ports.port_rd(port) == rd:
+                return (Hop(port.device, stations[0]),)
+        return ()
 
     # ---- flow specifications
 

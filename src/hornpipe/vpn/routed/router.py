@@ -30,6 +30,7 @@ from hornpipe.vpn.routed.local import Local
 from hornpipe.vpn.routed.origin import RouterOrigin
 from hornpipe.vpn.routed.ports import RouterPorts
 from hornpipe.vpn.routed.reach import Reach, Use
+from hornpipe.vpn.routed.redirect import FLOWS, Flows
 from hornpipe.vpn.routed.terms import MPLS_ENCAPSULATIONS, MPLS_TUNNELS, Routing
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Router:
         self.ports = RouterPorts(self)
         self.irb = RouterIrb(self)
         self.chain = Chain(self)
+        self.flows = Flows(self)
         self.leak = Use("leak")
         self.chosen: dict[bytes, Hops | None] = {}
         """Prefix with several routes -> what was made of them."""
@@ -95,6 +97,7 @@ class Router:
         self.ports.fallback(self.routing.terms.fallback)
         for family in FAMILIES:
             self.around.routes.set_imports(self.id, family, self.routing.targets)
+        self.flows.subscribe()
 
     def update(self, routing: Routing, rd: bytes, vni: int, token: int) -> None:
         """The same router under other terms."""
@@ -122,6 +125,8 @@ class Router:
         if old.targets != routing.targets:
             for family in FAMILIES:
                 self.around.routes.set_imports(self.id, family, routing.targets)
+        if old.import_rts != routing.import_rts:
+            self.flows.reread()
         self.ports.fallback(routing.terms.fallback)
         self.origin.renumber()
         self.ports.resay()
@@ -138,6 +143,7 @@ class Router:
         self.origin.withdraw_all()
         self.around.disown(self.rd, self)
         self.chain.close()
+        self.flows.close()
         self.ports.close()
         for family in FAMILIES:
             self.around.routes.drop_importer(self.id, family)
@@ -153,6 +159,9 @@ class Router:
 
     def take(self, family: int, keys: Collection[bytes]) -> None:
         """Keys whose best path changed for us."""
+        if family in FLOWS:
+            self.flows.take(family, keys)
+            return
         touch: dict[bytes, None] = {}
         doubt: dict[bytes, None] = {}
         self.imported[family].take(keys, touch, doubt)
@@ -364,7 +373,9 @@ class Router:
 
     def _leaked(self, prefix: bytes, key: bytes) -> Hops | None:
         owner = self.around.owner(key)
-        hops = owner.local.hops(prefix) if owner is not None and owner is not self else ()
+        if owner is None or owner is self:
+            return None
+        hops = owner.local.hops(prefix) or owner.chain.hops(prefix, key[1:9])
         return self._intern(hops) if hops else None
 
     def prefixes(self) -> list[bytes]:

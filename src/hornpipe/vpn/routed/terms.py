@@ -17,6 +17,8 @@ MPLS_TUNNELS: tuple[Encapsulation, ...] = ("mpls-gre", "mpls-udp")
 MPLS_ENCAPSULATIONS: tuple[Encapsulation, ...] = ("mpls", "mpls-gre", "mpls-udp")
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmpv6": 58, "sctp": 132}
 """Words for IP protocol numbers in a classifier."""
+REDIRECT_PREFIX = "redirect-to-ipvpn-"
+"""Of the names of redirect tables, which are BaGPipe's: the route target follows, as 64512_7."""
 
 
 class Readvertise(msgspec.Struct, frozen=True, kw_only=True):
