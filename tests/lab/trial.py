@@ -82,8 +82,8 @@ class Trial:
             "packets lost": self.lost if self.losses else "-",
             "of": sum(loss.sent for loss in self.losses) or "-",
             "longest outage": f"{max(loss.outage for loss in self.losses):.2f} s" if self.losses else "-",
-            "deleted": len(self.deleted),
-            "made again": self.again,
+            "deleted": len(self.deleted) if self._watches else "-",
+            "made again": self.again if self._watches else "-",
             "repaired in": f"{max(self._repairs):.2f} s" if self._repairs else "-",
             "test": os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0].rpartition("::")[2],
         }
