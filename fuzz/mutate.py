@@ -15,7 +15,7 @@ EDGES = (0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 33, 63, 64, 127, 128, 129, 240, 25
 class Mutator:
     def __init__(self, seed: int, corpus: Sequence[bytes]) -> None:
         self.random = random.Random(seed)
-        self.corpus = tuple(corpus)
+        self.corpus = list(corpus)
         self.operations: tuple[Callable[[bytearray], None], ...] = (
             self.flip,
             self.edge,
@@ -42,6 +42,10 @@ class Mutator:
         for _ in range(self.random.choice((1, 1, 1, 2, 2, 3, 5, 8))):
             self.random.choice(self.operations)(data)
         return bytes(data[:5000])
+
+    def learn(self, data: bytes) -> None:
+        """An input that reached something new: others begin with it from now on."""
+        self.corpus.append(data)
 
     def place(self, data: bytearray) -> int:
         return self.random.randrange(len(data)) if data else 0

@@ -1,8 +1,9 @@
 """Runs the fuzz targets for a while and says what was found.
 
-    python -m fuzz.run --seconds 60            all targets, a minute together
+    python -m fuzz.run --seconds 60            all targets, a minute together, guided by coverage
+    python -m fuzz.run --plain update          without looking at what is reached: ten times as many inputs
     python -m fuzz.run update open --seed 7    two of them
-    python -m fuzz.run --atheris update        coverage-guided, where atheris is installed
+    python -m fuzz.run --atheris update        by atheris, where it is installed
 
 A finding is printed with its input in hexadecimal and makes the exit status 1; `--repeat HEX TARGET` runs one again.
 """
@@ -14,9 +15,15 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from functools import partial
 
-from fuzz.mutate import Mutator
-from fuzz.targets import BY_NAME, TARGETS, Target
+from fuzz.bodies import BODIES
+from fuzz.coverage import Coverage
+from fuzz.target import Target
+from fuzz.targets import TARGETS
+
+ALL = (*TARGETS, *BODIES)
+BY_NAME = {target.name: target for target in ALL}
 
 MAX_FINDINGS = 5
 """For each target: more of the same bug do not help."""
@@ -33,21 +40,38 @@ def attempt(target: Target, data: bytes) -> str:
     return ""
 
 
-def fuzz(target: Target, seed: int, seconds: float, limit: int = 0) -> tuple[int, list[tuple[bytes, str]]]:
-    """Inputs tried, and (input, traceback) of the findings; ends after `seconds`, or `limit` inputs if it is given."""
-    mutator = Mutator(seed, target.seeds)
-    findings: list[tuple[bytes, str]] = []
+def fuzz(
+    target: Target, seed: int, seconds: float, limit: int = 0, coverage: Coverage | None = None
+) -> tuple[int, list[tuple[bytes, str]]]:
+    """Inputs tried, and (input, traceback) of the findings; ends after `seconds`, or `limit` inputs if it is given.
+
+    With `coverage`, an input that reaches something new is one to begin with from then on.
+    """
+    mutator = target.mutator(seed, target.seeds)
+    findings: dict[str, tuple[bytes, str]] = {}
     count = 0
     end = time.monotonic() + seconds
+    for known in target.seeds if coverage is not None else ():
+        coverage.is_news(partial(attempt, target, known))  # type: ignore[union-attr]  # there are none without it
     while len(findings) < MAX_FINDINGS and not (limit and count >= limit):
-        if count % 256 == 0 and time.monotonic() > end:
+        if count % 64 == 0 and time.monotonic() > end:
             break
         data = mutator.next()
         count += 1
-        trouble = attempt(target, data)
+        if coverage is None:
+            trouble = attempt(target, data)
+        else:
+            trouble, news = coverage.is_news(partial(attempt, target, data))
+            if news:
+                mutator.learn(data)
         if trouble:
-            findings.append((data, trouble))
-    return count, findings
+            findings.setdefault(place_of(trouble), (data, trouble))
+    return count, list(findings.values())
+
+
+def place_of(trouble: str) -> str:
+    """Where it was raised: the same finding by another input is one finding."""
+    return trouble.rsplit('  File "', 1)[-1].split(", in ", maxsplit=1)[0]
 
 
 def report(target: Target, findings: Sequence[tuple[bytes, str]]) -> None:
@@ -80,7 +104,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=120.0, help="for all targets together (default 120)")
     parser.add_argument("--seed", type=int, default=None, help="repeat a run; default: a new one each time")
     parser.add_argument("--repeat", metavar="HEX", help="run one input again, with its exception shown")
-    parser.add_argument("--atheris", action="store_true", help="coverage-guided, one target")
+    parser.add_argument("--plain", action="store_true", help="not guided by coverage")
+    parser.add_argument("--atheris", action="store_true", help="one target, by atheris")
     options = parser.parse_args(arguments)
     options.targets = []
     for word in options.words:
@@ -103,11 +128,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.atheris:
         return guided(options.targets[0], [])
     seed = options.seed if options.seed is not None else time.time_ns() & 0xFFFFFFFF
-    targets = options.targets or TARGETS
+    targets = options.targets or ALL
     total = found = 0
     for target in targets:
-        count, findings = fuzz(target, seed, options.seconds / len(targets))
-        print(f"{target.name:26} {count:>10} inputs {len(findings):>3} findings", flush=True)
+        coverage = None if options.plain else Coverage(seed)
+        count, findings = fuzz(target, seed, options.seconds / len(targets), coverage=coverage)
+        reached = "" if coverage is None else f" {len(coverage.arcs):>6} arcs"
+        print(f"{target.name:26} {count:>10} inputs{reached} {len(findings):>3} findings", flush=True)
         report(target, findings)
         total += count
         found += len(findings)

@@ -7,8 +7,8 @@ that is accepted wrongly is found too. `tests/bgp/test_mutation.py` runs each wi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
+from fuzz.target import Target
 from hornpipe.bgp import family, notification, refresh, update
 from hornpipe.bgp.attr import block, extended
 from hornpipe.bgp.attr.pmsi import Pmsi, ingress_replication
@@ -25,15 +25,6 @@ from hornpipe.net.prefix import Prefix
 from hornpipe.net.rd import RouteDistinguisher
 from hornpipe.net.rt import RouteTarget
 from hornpipe.speaker import advertisement
-
-
-class Target(NamedTuple):
-    name: str
-    run: Callable[[bytes], object]
-    seeds: tuple[bytes, ...]
-    documented: tuple[type[Exception], ...]
-    """What `run` may raise; anything else is a finding."""
-
 
 RD = RouteDistinguisher.parse("10.0.0.1:5")
 V4 = Address.parse("10.0.0.5")
@@ -322,5 +313,3 @@ TARGETS: tuple[Target, ...] = (
     *(_nlri_target(wanted) for wanted in NLRI_KEYS),
     Target("advertisement", run_advertisement, (advertisement.advertisement(MAC), advertisement.solicitation(MAC)), ()),
 )
-
-BY_NAME = {target.name: target for target in TARGETS}

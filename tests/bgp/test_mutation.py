@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from fuzz.run import fuzz
-from fuzz.targets import TARGETS, Target
+from fuzz.target import Target
+from fuzz.targets import TARGETS
 
 INPUTS = 10_000
 

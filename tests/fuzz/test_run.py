@@ -6,7 +6,8 @@ import pytest
 
 from fuzz import run
 from fuzz.mutate import Mutator
-from fuzz.targets import BY_NAME, Target
+from fuzz.run import BY_NAME
+from fuzz.target import Target
 
 
 def careless(data: bytes) -> int:

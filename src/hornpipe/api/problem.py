@@ -77,7 +77,7 @@ _AT = re.compile(r"^(?P<detail>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _NAMED = re.compile(r"(?:unknown|required) field `(?P<name>[^`]+)`")
 
 
-def of_validation(error: msgspec.MsgspecError) -> Problem:
+def of_validation(error: msgspec.MsgspecError | UnicodeDecodeError) -> Problem:
     """msgspec's text ends in the path of what is wrong (``- at `$.ports[2].vni```): that becomes `field`."""
     match = _AT.match(str(error))
     detail, path = (match["detail"], match["path"] or "") if match else (str(error), "")

@@ -113,7 +113,7 @@ async def decode(operation: Operation, request: web.Request, context: Context) -
         body = None
         if operation.body is not None:
             body = msgspec.json.decode(await read_body(request), type=operation.body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise of_validation(error) from error
     return Call(context, path=request.match_info, query=query, body=body, headers=request.headers)
 

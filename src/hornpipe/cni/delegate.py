@@ -95,7 +95,7 @@ async def delegate(
         raise CniFailure(failure.TRY_AGAIN, f"plugin {program}: {words}") from error
     try:
         answer = msgspec.json.decode(ended.output) if ended.output.strip() else None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         words = f"plugin {program}: exit status {ended.status}, and not JSON"
         raise CniFailure(failure.DECODE, words, ended.output[:200].decode(errors="replace")) from error
     if ended.status:

@@ -119,7 +119,7 @@ def _convert(raw: object, kind: type[Kind], where: str = "") -> Kind:
 def decode(configuration: bytes) -> dict[str, Any]:
     try:
         raw = msgspec.json.decode(configuration)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CniFailure(failure.DECODE, "network configuration is not JSON", str(error)) from error
     if not isinstance(raw, dict):
         raise CniFailure(failure.DECODE, "network configuration is not a JSON object")

@@ -83,7 +83,7 @@ def read(text: bytes) -> Read:
         if version == VERSION + 1:
             return _read_next(msgspec.json.decode(text, type=dict[str, Any]))
         return Read(msgspec.structs.replace(msgspec.json.decode(text, type=Intent), version=VERSION), ())
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(str(error)) from error
 
 

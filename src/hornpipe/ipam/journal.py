@@ -133,7 +133,7 @@ class Journal:
     def _decode(self, text: bytes, number: int) -> list[Record]:
         try:
             return _DECODER.decode(text)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise LeasesDamaged(self.path, f"line {number + 1}: {error}") from error
 
     def _reserve(self, length: int, *, grows: bool) -> None:

@@ -61,7 +61,7 @@ class Host:
         stored, lost = None, ""
         try:
             stored = msgspec.json.decode(self.stored, type=Intent) if self.stored is not None else None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             lost = f"damaged: {error}"
         engine.restore(stored, now, lost)
         connect(engine.forwarding, self.kernel)

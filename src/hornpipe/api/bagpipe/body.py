@@ -72,7 +72,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 def parse_json(content: bytes) -> Mapping[str, Any]:
     try:
         body = msgspec.json.decode(content)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Refusal(400, "No local port details received") from error
     if not isinstance(body, dict):
         raise api_error("the body must be a JSON object")
