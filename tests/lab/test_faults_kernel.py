@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 
@@ -11,7 +12,7 @@ from hornpipe.demo.site import Site
 from hornpipe.demo.until import until
 from tests.lab import wire
 from tests.lab.overlay import VNI, Workload, make_pair
-from tests.lab.test_faults import announce, far_entries, with_speaker
+from tests.lab.test_faults import announce, far_entries, fresh, with_speaker
 from tests.lab.trial import Trial
 
 pytestmark = pytest.mark.netns
@@ -163,3 +164,47 @@ def test_our_device_renamed(site: Site, device: str) -> None:
         trial.repaired("it has its name", is_right)
     trial.end()
     assert "other" not in two.node.host.shell("ls /sys/class/net")
+
+
+def test_full_disk(site: Site) -> None:
+    """What was put by serves changes on a full disk; without it they are refused beforehand, until there is room."""
+    _, (one, two) = make_pair(site, "hornpipe")
+    host, directory = two.node.host, two.node.runtime_dir
+    assert two.node.stop() == 0
+    host.shell(
+        f"cp {directory}/intent.json /run/kept; mount -t tmpfs -o size=256k none {directory}; "
+        f"cp /run/kept {directory}/intent.json"
+    )
+    two.node.start()
+    until("fresh", fresh(one, two))
+    assert change(two, "first") == 200
+    trial = Trial("disk full while the intent is written", one, two)
+    for number in range(3):
+        host.shell(f"cat /dev/zero >{directory}/filler 2>/dev/null || true")
+        assert [change(two, f"full{number}") for _ in range(5)] == [200] * 5
+        host.shell(f"rm {directory}/intent.spare; cat /dev/zero >>{directory}/filler 2>/dev/null || true")
+        until("a change is refused", lambda: change(two, "more") == 507)
+        before = two.node.rows("/v1/ports")
+        assert change(two, "still-more") == 507
+        assert two.node.rows("/v1/ports") == before
+        until("there is an alarm", lambda: alarms(two))
+        trial.begins()
+        host.shell(f"rm {directory}/filler")
+        trial.repaired("changes are taken, no alarm", lambda: change(two, "after") == 200 and not alarms(two))
+    two.node.kill()
+    two.node.start()
+    assert {"full2", "after"} <= {row["name"] for row in two.node.rows("/v1/ports")}
+    until("fresh", fresh(one, two))
+    trial.end().untouched()
+
+
+def change(workload: Workload, name: str) -> int:
+    """Attaches an interface that is not there; the HTTP status. Each time another MAC, so that it is a change."""
+    mac = (0x020000000000 | time.monotonic_ns() >> 16 & 0xFFFFFFFF).to_bytes(6, "big").hex(":")
+    body = json.dumps({"instance": "red", "interface": name, "mac": mac}).encode()
+    with workload.node.client() as client:
+        return client.request("PUT", f"/v1/ports/{name}", body).status
+
+
+def alarms(workload: Workload) -> list[str]:
+    return [str(alarm) for alarm in workload.node.status()["alarms"]]

@@ -50,7 +50,11 @@ class Trial:
     def repaired(self, what: str, check: Callable[[], object], limit: float = 30.0) -> None:
         """Waits for the end of one try; the time since `begins` is its time to repair."""
         until(what, check, limit=limit, every=0.02)
-        self._repairs.append(time.monotonic() - self._began)
+        self.took(time.monotonic() - self._began)
+
+    def took(self, seconds: float) -> None:
+        """One try is over, and that was its time to repair."""
+        self._repairs.append(seconds)
         self.tries += 1
 
     def end(self) -> Trial:
