@@ -62,8 +62,14 @@ def migrate(world: World, fault: Fault) -> str:
     if fault.second % 3 == 0:
         first, second = second, first
     gap = fault.seconds / 100 if fault.second % 5 else fault.seconds / 4
+    world.moving.add(station)
     first[0](first[1], station)
-    world.fleet.clock.after(gap, lambda: second[0](second[1], station))
+
+    def finish() -> None:
+        second[0](second[1], station)
+        world.ask(second[1], lambda: world.moving.discard(station))
+
+    world.fleet.clock.after(gap, finish)
     return f"{station.interface} from {address} to {target}, {first[0].__name__} {gap:.3f} s before the other"
 
 
@@ -79,7 +85,8 @@ def unplug(world: World, fault: Fault) -> str:
 
 def some_station(world: World, fault: Fault) -> tuple[str, Station | None]:
     address = world.hosts[fault.first % len(world.hosts)]
-    return address, pick(list(world.inventory.ports.get(address, {})), fault.second)
+    here = [station for station in world.inventory.ports.get(address, {}) if station not in world.moving]
+    return address, pick(here, fault.second)
 
 
 def neighbours(world: World, address: str) -> list[str]:

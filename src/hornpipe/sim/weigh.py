@@ -14,8 +14,11 @@ from typing import Any
 from hornpipe.engine.engine import Engine
 from hornpipe.engine.events import Events
 from hornpipe.rib.intake import IDLE
+from hornpipe.rib.withdrawn import Withdrawals
 
-NOT_FOLLOWED = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, Events, str, bytes, int, float)
+PLAIN = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, str, bytes, int, float)
+BOUNDED = (Events, Withdrawals)
+NOT_FOLLOWED = (*PLAIN, *BOUNDED)
 COUNTED = (dict, set, list, deque)
 
 SLACK = 4 * IDLE
@@ -24,7 +27,7 @@ SLACK = 4 * IDLE
 
 def weigh(engine: Engine) -> int:
     """Items in dicts, sets, lists and deques."""
-    seen: set[int] = {id(engine.settings)}
+    seen: set[int] = {id(engine.settings), *[id(table.made) for table in engine.rib.tables.values()]}
     open_ends: list[Any] = [engine]
     total = 0
     while open_ends:

@@ -57,6 +57,8 @@ class World:
         self.hosts = [str(Address((0x0A000001 + number).to_bytes(4, "big"))) for number in range(shape.hosts)]
         self.agenda: dict[str, list[Callable[[], None]]] = {}
         """What daemons that do not run are still to be asked."""
+        self.moving: set[Station] = set()
+        """A station that is on its way is left alone until it has come."""
         self._stations = 0
         self._make = host
         for address in self.reflectors:

@@ -1,0 +1,37 @@
+"""Is a series of samples flat? A line through them says how much it grows.
+
+The first part, in which caches fill, is left
+out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+WARMING = 0.25
+"""Of the samples."""
+GROWTH_SHARE, GROWTH_MB = 0.04, 3.0
+"""What may be the allocator's: a share of what there is, or so much."""
+
+
+def growth(samples: Sequence[tuple[float, float]]) -> float:
+    """By how much (time, value) samples grow from the end of the warming to the last, by least squares."""
+    kept = samples[int(len(samples) * WARMING) :]
+    if len(kept) < 3:
+        raise ValueError(f"{len(samples)} samples say nothing")
+    mean_time = sum(time for time, _ in kept) / len(kept)
+    mean = sum(value for _, value in kept) / len(kept)
+    spread = sum((time - mean_time) ** 2 for time, _ in kept)
+    slope = sum((time - mean_time) * (value - mean) for time, value in kept) / spread if spread else 0.0
+    return slope * (kept[-1][0] - kept[0][0])
+
+
+def is_flat(samples: Sequence[tuple[float, float]]) -> bool:
+    """Megabytes of memory do not grow by more than noise."""
+    level = samples[-1][1]
+    return growth(samples) <= max(GROWTH_SHARE * level, GROWTH_MB)
+
+
+def share_within(buckets: Mapping[float, float], bound: float) -> float:
+    """Of a cumulative histogram (upper bound -> count, the last is all): which share is not above `bound`."""
+    total = max(buckets.values(), default=0.0)
+    return buckets[bound] / total if total else 1.0
