@@ -26,6 +26,7 @@ PROBES = {
     "netem": "tc qdisc add dev lo root netem delay 1ms",
     "ovs": "modprobe -qa openvswitch vport_vxlan; ovs-dpctl add-dp x",
     "nft": "nft add table inet x",
+    "own-clock": "grep -q 'User Mode Linux' /proc/cpuinfo",
 }
 
 

@@ -13,10 +13,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from hornpipe.demo.flood import Flood, Loss
+from hornpipe.demo.node import Node
 from hornpipe.demo.until import until
-from tests.lab.overlay import Workload
 from tests.lab.watch import Event, Watch
 
 VARIABLE = "HORNPIPE_TRIALS"
@@ -25,12 +26,25 @@ BEGIN, END = "<!-- figures: ./dev reliability -->", "<!-- end of figures -->"
 COLUMNS = ("fault", "tries", "packets lost", "of", "longest outage", "deleted", "made again", "repaired in", "test")
 
 
+class Station(Protocol):
+    """A namespace on a host, with an address that others ping."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def node(self) -> Node: ...
+    @property
+    def v4(self) -> str: ...
+
+
 class Trial:
     """From construction until `end`."""
 
-    def __init__(self, fault: str, *workloads: Workload, flood: bool = True) -> None:
+    def __init__(self, fault: str, *workloads: Station, flood: bool = True, clock: bool = True) -> None:
+        """`clock`: that of the wall runs evenly, so ping's times are good for outages."""
         self.fault = fault
         self.tries = 0
+        self._clock = clock
         self._workloads = workloads
         self._ours = [_ours(workload) for workload in workloads]
         self._watches = [Watch(workload.node.host) for workload in workloads]
@@ -85,7 +99,9 @@ class Trial:
             "tries": self.tries,
             "packets lost": self.lost if self.losses else "-",
             "of": sum(loss.sent for loss in self.losses) or "-",
-            "longest outage": f"{max(loss.outage for loss in self.losses):.2f} s" if self.losses else "-",
+            "longest outage": f"{max(loss.outage for loss in self.losses):.2f} s"
+            if self.losses and self._clock
+            else "-",
             "deleted": len(self.deleted) if self._watches else "-",
             "made again": self.again if self._watches else "-",
             "repaired in": f"{max(self._repairs):.2f} s" if self._repairs else "-",
@@ -111,12 +127,12 @@ def _made_again(events: list[Event], gone: list[Event]) -> int:
     return again
 
 
-def _ours(workload: Workload) -> set[int]:
+def _ours(workload: Station) -> set[int]:
     """Indexes of the devices that hold entries of ours."""
     shell = workload.node.host.shell
     found: set[int] = set()
     for instance in workload.node.rows("/v1/instances"):
-        for name in (instance["bridge"], instance["device"]):
+        for name in filter(None, (instance["bridge"], instance["device"], instance["vrf"])):
             found.add(int(shell(f"cat /sys/class/net/{name}/ifindex")))
     return found
 
