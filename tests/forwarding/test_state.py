@@ -581,3 +581,23 @@ def test_budget_bounds_a_batch() -> None:
     sync(world.forwarding, world.kernel, 0.0, budget=256)
     assert world.forwarding.backlog() == 0
     assert len(world.kernel.fdb) == len(world.kernel.neigh) == 1000
+
+
+def test_a_bridge_is_closed_adopted_closed_again_and_opened() -> None:
+    world = World().instance()
+    closed = Bridge(name="hp-br100", instance="red", mtu=1450, closed=True)
+    world.forwarding.set(closed)
+    world.run()
+    index = world.kernel.links["hp-br100"].index
+    assert world.kernel.routing.closed == {index}
+    again = World(world.kernel).instance()
+    again.forwarding.set(closed)
+    assert ("put", "bridge") not in again.run(), "a restart writes nothing"
+    for told in (index, 0):
+        world.kernel.routing.closed.clear()
+        again.forwarding.witness.closed(told, False)
+        again.run()
+        assert world.kernel.routing.closed == {index}
+    again.forwarding.set(BRIDGE)
+    again.run()
+    assert world.kernel.routing.closed == set()

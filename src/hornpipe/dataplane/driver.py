@@ -61,6 +61,9 @@ class EventSink(Protocol):
     def mpls_input(self, index: int, on: bool) -> None:
         """A link takes labelled packets now, or no longer."""
 
+    def closed(self, index: int, on: bool) -> None:
+        """Nothing comes in by a link now (`Bridge.closed`), or something again; index 0, off: by all links."""
+
     def overrun(self) -> None:
         """Events were lost: nothing known of the kernel can be relied on."""
 

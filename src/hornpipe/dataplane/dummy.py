@@ -98,6 +98,7 @@ class ForwardingSink:
         self.nexthop = forwarding.witness.nexthop
         self.label = forwarding.witness.label
         self.mpls_input = forwarding.witness.mpls_input
+        self.closed = forwarding.witness.closed
 
     def main_changed(self) -> None:
         """Nobody looks the underlay up."""

@@ -126,6 +126,8 @@ class DummyDevices:
         link = self._host.links.get(entry.name) or self._host.add_link(entry.name, "bridge")
         if link.kind != "bridge":
             return f"{entry.name} exists and is not a bridge"
+        closed = self._host.routing.closed
+        (closed.add if entry.closed else closed.discard)(link.index)
         mac, mtu = entry.mac or link.mac, entry.mtu or link.mtu
         self._change(link, up=True, mac=mac, mtu=mtu, alias=ALIAS + entry.instance, snooping=False)
         return self._enslave(entry.name, entry.vrf)

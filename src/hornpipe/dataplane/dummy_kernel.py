@@ -264,6 +264,7 @@ class DummyKernel:
         results.links = list(self.links.values())
         ruled = [entry.rule for entry in (*batch.puts, *batch.removals) if isinstance(entry, Rule)]
         results.rules = [(rule, rule in self.routing.rules) for rule in ruled]
+        results.closed = [(link.index, link.index in self.routing.closed) for link in results.links]
         results.mpls_input = [(link.index, link.index in self.routing.mpls_input) for link in results.links]
         return results
 

@@ -28,6 +28,8 @@ class DummyRouting:
         """Those of the routes that somebody else put in the place of ours."""
         self.labels: dict[bytes, tuple[int, bytes]] = {}
         self.mpls_input: set[int] = set()
+        self.closed: set[int] = set()
+        """Links by which nothing comes in."""
         self.defaults: set[int] = set()
         """Tables that end in an unreachable default route."""
         self.rules: set[FibRule] = set()
@@ -89,6 +91,7 @@ class DummyRouting:
         if gone:
             self.labels = {key: value for key, value in self.labels.items() if value[0] != index}
             self.mpls_input.discard(index)
+            self.closed.discard(index)
 
     def _settle(self) -> None:
         """Groups without members and routes without nexthop go."""
@@ -183,6 +186,7 @@ class DummyRouting:
         if self.labels:
             scan.tables[("mpls", "")] = {key: (names[index], gateway) for key, (index, gateway) in self.labels.items()}
         scan.mpls_input = list(self.mpls_input)
+        scan.closed = list(self.closed)
         scan.rules = sorted(self.rules)
 
     def probe_route(self, table: int, key: bytes) -> int | None:
@@ -231,6 +235,7 @@ class DummyRouting:
             "nexthops": sorted(map(self.words, self.nexthops)),
             "labels": {key: (names[index], gateway) for key, (index, gateway) in self.labels.items()},
             "mpls input": {names[index] for index in self.mpls_input},
+            "closed": {names[index] for index in self.closed},
             "defaults": set(self.defaults),
             "rules": {(rule.priority, rule.match) for rule in self.rules},
         }

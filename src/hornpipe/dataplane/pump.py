@@ -260,6 +260,9 @@ class Dataplane:
     def mpls_input(self, index: int, on: bool) -> None:
         self.forwarding.witness.mpls_input(index, on)
 
+    def closed(self, index: int, on: bool) -> None:
+        self.forwarding.witness.closed(index, on)
+
     def main_changed(self) -> None:
         self._underlay.changed()
 
@@ -274,7 +277,7 @@ class Dataplane:
         bridges = self.forwarding.learning_bridges()
         scan = await self.driver.survey(bridges)
         self._underlay.changed()
-        self.forwarding.resync(scan.links, scan.addresses, scan.rules)
+        self.forwarding.resync(scan.links, scan.addresses, scan.rules, scan.closed)
         for bridge in bridges:
             self.forwarding.learnt.keep_only(bridge, {mac for name, _, mac in scan.learnt if name == bridge})
         self.forwarding.learn(scan.learnt)

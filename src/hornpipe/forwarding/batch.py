@@ -98,7 +98,18 @@ class Batch:
 class Results:
     """What became of a batch. What is not named in `entries`, `nexthops` or `errors` succeeded."""
 
-    __slots__ = ("addresses", "entries", "errors", "gone", "learnt", "links", "mpls_input", "nexthops", "rules")
+    __slots__ = (
+        "addresses",
+        "closed",
+        "entries",
+        "errors",
+        "gone",
+        "learnt",
+        "links",
+        "mpls_input",
+        "nexthops",
+        "rules",
+    )
 
     def __init__(self) -> None:
         self.links: list[Link] = []
@@ -113,6 +124,8 @@ class Results:
         """Nexthops that could not be put or deleted, with the kernel's words."""
         self.mpls_input: list[tuple[int, bool]] = []
         """(link, labelled packets are taken) that the batch changed, or found when it looked."""
+        self.closed: list[tuple[int, bool]] = []
+        """(link, nothing comes in) that the batch changed, or found when it looked."""
         self.rules: list[tuple[FibRule, bool]] = []
         """(rule, present) that the batch changed, or found when it looked."""
         self.errors: list[tuple[int, bytes, str]] = []
@@ -124,7 +137,18 @@ class Results:
 class Scan:
     """The kernel as found at start, what is marked ours and what was learnt."""
 
-    __slots__ = ("addresses", "learnt", "links", "mpls_input", "nexthops", "permanent", "routes", "rules", "tables")
+    __slots__ = (
+        "addresses",
+        "closed",
+        "learnt",
+        "links",
+        "mpls_input",
+        "nexthops",
+        "permanent",
+        "routes",
+        "rules",
+        "tables",
+    )
 
     def __init__(self) -> None:
         self.links: list[Link] = []
@@ -142,6 +166,8 @@ class Scan:
         """Ours."""
         self.mpls_input: list[int] = []
         """Links that take labelled packets."""
+        self.closed: list[int] = []
+        """Links by which nothing comes in."""
         self.permanent: list[tuple[str, int, bytes]] = []
         """(bridge, ifindex of the port, MAC) of bridge entries that are permanent, the ports' own among them."""
         self.learnt: list[tuple[str, str, bytes]] = []

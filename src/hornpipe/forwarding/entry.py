@@ -63,6 +63,9 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     """Packets are routed in and out: forwarding on, reverse path filter off."""
     vrf: str = ""
     """The VRF device it is enslaved to; empty: none."""
+    closed: bool = False
+    """The host is no station of it: nothing that is sent to a MAC of the host, or to all, comes in. For an `owned`
+    bridge without gateway."""
 
     @property
     def key(self) -> EntryKey:

@@ -45,7 +45,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 class Links:
     """Links by index and by name, and the addresses on them."""
 
-    __slots__ = ("addresses", "by_index", "by_name", "mpls_input", "rules", "vrfs")
+    __slots__ = ("addresses", "by_index", "by_name", "closed", "mpls_input", "rules", "vrfs")
 
     def __init__(self) -> None:
         self.by_index: dict[int, Link] = {}
@@ -55,6 +55,8 @@ class Links:
         self.addresses: dict[int, set[InterfaceAddress]] = {}
         self.mpls_input: set[int] = set()
         """Indexes of links that take labelled packets (``net.mpls.conf.NAME.input``)."""
+        self.closed: set[int] = set()
+        """Indexes of links by which nothing comes in (`Bridge.closed`)."""
         self.rules: set[FibRule] = set()
         """Those of ours that are there."""
 
@@ -75,6 +77,7 @@ class Links:
             del self.vrfs[old.table]
         self.addresses.pop(index, None)
         self.mpls_input.discard(index)
+        self.closed.discard(index)
         if old is not None and self.by_name.get(old.name) is old:
             del self.by_name[old.name]
         return old

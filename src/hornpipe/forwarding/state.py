@@ -104,7 +104,7 @@ class Forwarding:
         self.bulk.states[table].touch_all()
 
     def lacks(self, feature: str) -> str:
-        """What would give this kernel vrf, mpls, gre, fou, macvlan, nexthop or vxlan; empty if it is there."""
+        """What would give this kernel vrf, mpls, gre, fou, macvlan, nexthop, vxlan or ingress; empty if it is there."""
         return self.features.get(feature, "")
 
     def tables(self) -> Iterable[TableState]:
@@ -175,6 +175,8 @@ class Forwarding:
             self.address_event(index, address, present)
         for index, on in results.mpls_input:
             self.witness.mpls_input(index, on)
+        for index, on in results.closed:
+            self.witness.closed(index, on)
         for rule, present in results.rules:
             self.witness.rule(rule, present)
         if self.bulk.report(batch, results, self._flying):
@@ -209,6 +211,7 @@ class Forwarding:
         for bridge, port, mac in scan.permanent:
             self._note_occupied(bridge, port, mac, True)
         self.links.mpls_input.update(scan.mpls_input)
+        self.links.closed.update(scan.closed)
         self.links.rules.update(scan.rules)
         self.bulk.start(scan)
         for key in self.rare.wanted:
@@ -281,6 +284,7 @@ class Forwarding:
         links: Iterable[Link],
         addresses: Iterable[tuple[int, InterfaceAddress]],
         rules: Iterable[FibRule] = (),
+        closed: Iterable[int] = (),
     ) -> None:
         """Events were lost, or may have been: all links, addresses and rules anew, and all we want written again.
 
@@ -294,7 +298,7 @@ class Forwarding:
         self.links.addresses.clear()
         for index, address in addresses:
             self.links.addresses.setdefault(index, set()).add(address)
-        self.links.rules = set(rules)
+        self.links.rules, self.links.closed = set(rules), set(closed)
         for key in self.rare.wanted:
             self.rare.todo[key] = None
         self.bulk.nexthops.doubt_all()

@@ -78,6 +78,7 @@ def _bridge(entry: Bridge, links: Links, coming: Collection[str]) -> Verdict:
         and (entry.mac is None or link.mac == entry.mac)
         and (entry.mtu is None or link.mtu == entry.mtu)
         and link.snooping is not True
+        and (link.index in links.closed) is entry.closed
         and _in_vrf(entry.vrf, link, links)
     )
     return DONE if fits else APPLY

@@ -46,6 +46,14 @@ class Witness:
             (self._links.mpls_input.add if on else self._links.mpls_input.discard)(index)
             self._rare.affected(self._links.name_of(index), True)
 
+    def closed(self, index: int, on: bool) -> None:
+        """Nothing comes in by a link now, or again; index 0: by all links something may."""
+        closed = self._links.closed
+        for one in [index] if index else list(closed):
+            if on != (one in closed):
+                (closed.add if on else closed.discard)(one)
+                self._rare.affected(self._links.name_of(one), False)
+
     def rule(self, found: FibRule, present: bool) -> None:
         """A rule of ours came or went."""
         (self._links.rules.add if present else self._links.rules.discard)(found)

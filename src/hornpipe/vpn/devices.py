@@ -82,6 +82,7 @@ class Devices:
                 owned=not domain.bridge,
                 routed=instance.router is not None,
                 vrf=instance.router.devices.vrf if instance.router is not None else "",
+                closed=not (domain.bridge or domain.gateways or instance.router is not None),
             )
         )
         self.forwarding.set(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from hornpipe.dataplane.linux.closing import set_closed
 from hornpipe.dataplane.linux.mirror import as_link
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
@@ -77,6 +78,7 @@ class Devices:
             raise Conflict(f"{entry.name} exists and is not a bridge")
         if found.snooping:
             self.change(link.change_bridge(found.index))
+        set_closed(self.sock, found, entry.closed, results)
         master = self.vrf_index(entry.vrf)
         if found.master != master and (master or self._is_ours(found.master)):
             self.change(link.change(found.index, master=master))

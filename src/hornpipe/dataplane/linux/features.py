@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 
 from hornpipe.dataplane.linux import sysctl
+from hornpipe.dataplane.linux.closing import close
 from hornpipe.dataplane.linux.device import find_link
 from hornpipe.dataplane.linux.fou import fou_family
 from hornpipe.dataplane.linux.sock import RouteSocket
@@ -86,6 +87,10 @@ def _macvlan(sock: RouteSocket) -> None:
     _make(sock, kind.new_macvlan("m", bridge.index if bridge is not None else 0, _MAC))
 
 
+def _ingress(sock: RouteSocket) -> None:
+    close(sock, _LOOPBACK)
+
+
 _FEATURES: dict[str, tuple[str, Callable[[RouteSocket], None]]] = {
     "vxlan": ("module vxlan (CONFIG_VXLAN)", lambda sock: _make(sock, link.new_vxlan("x", 1, _HERE, 4789, None))),
     "nexthop": ("Linux 5.3 (nexthop objects)", lambda sock: _nexthop(sock, ())),
@@ -93,5 +98,6 @@ _FEATURES: dict[str, tuple[str, Callable[[RouteSocket], None]]] = {
     "mpls": ("modules mpls_router and mpls_iptunnel (CONFIG_MPLS_ROUTING, CONFIG_MPLS_IPTUNNEL)", _mpls),
     "gre": ("module ip_gre (CONFIG_NET_IPGRE)", lambda sock: _make(sock, kind.new_gre("g", _HERE, b""))),
     "fou": ("modules fou and ipip (CONFIG_NET_FOU, CONFIG_NET_FOU_IP_TUNNELS)", _fou),
+    "ingress": ("modules sch_ingress and cls_bpf (CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF)", _ingress),
     "macvlan": ("module macvlan (CONFIG_MACVLAN)", _macvlan),
 }

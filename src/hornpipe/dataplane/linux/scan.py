@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator, Sequence
 
 from hornpipe.dataplane.linux import sysctl
+from hornpipe.dataplane.linux.closing import scan_closed
 from hornpipe.dataplane.linux.mirror import as_link, as_nexthop, route_nexthop
 from hornpipe.dataplane.linux.rule import scan_rules
 from hornpipe.dataplane.linux.sock import RouteSocket
@@ -43,6 +44,7 @@ def scan_links(sock: RouteSocket) -> Scan:
         if not interrupted:
             break
     scan.rules = scan_rules(sock)
+    scan.closed = scan_closed(sock)
     return scan
 
 

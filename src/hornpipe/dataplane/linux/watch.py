@@ -21,6 +21,7 @@ from hornpipe.dataplane.linux.rule import END, MARK
 from hornpipe.dataplane.linux.sock import widen
 from hornpipe.forwarding.nexthop import FIRST, LAST
 from hornpipe.forwarding.table import ROUTE_METRIC
+from hornpipe.netlink import ingress
 from hornpipe.netlink.address import parse_address
 from hornpipe.netlink.filter import watch_filter
 from hornpipe.netlink.link import LinkMessage
@@ -41,8 +42,10 @@ from hornpipe.netlink.number import (
     RTM_NEWNEIGH,
     RTM_NEWNETCONF,
     RTM_NEWNEXTHOP,
+    RTM_NEWQDISC,
     RTM_NEWROUTE,
     RTM_NEWRULE,
+    RTM_NEWTFILTER,
     RTN_UNREACHABLE,
     RTNLGRP_IPV4_IFADDR,
     RTNLGRP_IPV4_ROUTE,
@@ -55,6 +58,7 @@ from hornpipe.netlink.number import (
     RTNLGRP_MPLS_ROUTE,
     RTNLGRP_NEIGH,
     RTNLGRP_NEXTHOP,
+    RTNLGRP_TC,
     UNREACHABLE_METRIC,
 )
 from hornpipe.netlink.route import Route
@@ -70,6 +74,7 @@ _GROUPS = (
     RTNLGRP_IPV6_ROUTE,
     RTNLGRP_IPV4_RULE,
     RTNLGRP_IPV6_RULE,
+    RTNLGRP_TC,
 )
 _YOUNG_GROUPS = (RTNLGRP_MPLS_ROUTE, RTNLGRP_MPLS_NETCONF, RTNLGRP_NEXTHOP)
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
@@ -90,6 +95,8 @@ class Watcher:
             RTM_NEWRULE: self._rule,
             RTM_NEWNEXTHOP: self._nexthop,
             RTM_NEWNETCONF: self._netconf,
+            RTM_NEWQDISC: self._qdisc,
+            RTM_NEWTFILTER: self._filter,
         }
         """By the number of the message that says that something is there; the next number says that it is gone."""
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0)
@@ -216,6 +223,15 @@ class Watcher:
         found = Nexthop(data, start, end)
         if FIRST <= found.number <= LAST:
             self._sink.nexthop(found.number, as_nexthop(found) if present else None)
+
+    def _qdisc(self, data: bytes, start: int, end: int, present: bool) -> None:
+        found = ingress.parse_qdisc(data, start, end)
+        if found is not None:
+            self._sink.closed(found[0], present and found[1])
+
+    def _filter(self, data: bytes, start: int, end: int, present: bool) -> None:
+        if ingress.is_first(data, start) and not (present and ingress.parse_filter(data, start, end)):
+            self._sink.closed(0, False)
 
     def _netconf(self, data: bytes, start: int, end: int, present: bool) -> None:
         found = parse_mpls(data, start, end) if present else None

@@ -1,0 +1,194 @@
+"""Nothing of what stations of a bridge without gateway send reaches the host, whatever the host forwards."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from hornpipe.forwarding.entry import Gateway, NetnsPort
+from hornpipe.netlink.ingress import BLOCK
+from tests.forwarding.world import BRIDGE, VTEP2, ip, mac
+from tests.lab.dataplane_host import DataplaneHost, devices, running, sh
+from tests.lab.routed_host import inside, packed
+
+pytestmark = pytest.mark.netns
+
+CLOSED = msgspec.structs.replace(BRIDGE, closed=True)
+STATION = NetnsPort(
+    name="hp-st1",
+    netns="ist",
+    inside="eth0",
+    mac=mac(7),
+    bridge=BRIDGE.name,
+    instance="red",
+    addresses=((ip(7), 24), (packed("fd00::7"), 64)),
+)
+GATEWAY = Gateway(bridge=BRIDGE.name, instance="red", addresses=((ip(254), 24), (packed("fd00::fe"), 64)), mac=mac(99))
+BEHIND = {4: "192.0.2.2", 6: "2001:db8::2"}
+"""Of another host, on a network that this host is a router of."""
+OWN = {4: "192.0.2.1", 6: "2001:db8::1"}
+FAMILIES = (4, 6)
+
+
+@pytest.fixture(autouse=True)
+def a_router() -> Iterator[None]:
+    sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0")
+    sh("sysctl -qw net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.default.accept_dad=0")
+    sh("ip link set lo up; ip netns add ist; ip netns add iout; ip -n iout link set lo up")
+    sh("ip netns exec iout sysctl -qw net.ipv6.conf.default.accept_dad=0")
+    sh("ip link add u0 type veth peer name u0 netns iout; ip link set u0 up; ip -n iout link set u0 up")
+    for place, address in (("", OWN), ("-n iout", BEHIND)):
+        sh(f"ip {place} addr add {address[4]}/24 dev u0; ip {place} addr add {address[6]}/64 dev u0 nodad")
+    try:
+        yield
+    finally:
+        sh("ip netns del ist; ip netns del iout; ip link del u0", check=False)
+
+
+def send_by(station_mac: str) -> None:
+    """The station's default routes lead to this MAC, which is one of the host's."""
+    for family, via in (("-4", "10.1.0.254"), ("-6", "fd00::fe")):
+        sh(f"ip -n ist {family} route replace default via {via} dev eth0 onlink")
+        sh(f"ip -n ist {family} neigh replace {via} lladdr {station_mac} dev eth0 nud permanent")
+
+
+def arrives(family: int, to: str, netns: str = "") -> bool:
+    """A datagram of the station, in the namespace or on the host, within a third of a second."""
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
+    if netns:
+        with inside(netns):
+            receiver = socket.socket(kind, socket.SOCK_DGRAM)
+    else:
+        receiver = socket.socket(kind, socket.SOCK_DGRAM)
+    with inside("ist"):
+        sender = socket.socket(kind, socket.SOCK_DGRAM)
+    with receiver, sender:
+        receiver.bind((to, 0))
+        receiver.settimeout(0.05)
+        port = receiver.getsockname()[1]
+        ends = time.monotonic() + 0.3
+        while time.monotonic() < ends:
+            sender.sendto(b"let me through", (to, port))
+            try:
+                return bool(receiver.recv(64))
+            except TimeoutError:
+                continue
+    return False
+
+
+def reached() -> set[str]:
+    """What of the station's packets got to the host and beyond it."""
+    found = {f"beyond {family}" for family in FAMILIES if arrives(family, BEHIND[family], "iout")}
+    return found | {f"host {family}" for family in FAMILIES if arrives(family, OWN[family])}
+
+
+ALL = {"beyond 4", "beyond 6", "host 4", "host 6"}
+
+
+async def an_instance(host: DataplaneHost) -> None:
+    host.instance(STATION)
+    host.forwarding.set(CLOSED)
+    await host.settle()
+
+
+def own_mac(device: str) -> str:
+    return str(devices()[device]["address"])
+
+
+@pytest.mark.parametrize("device", ["hp-br100", "hp-st1"])
+async def test_a_station_is_not_routed_by_the_host(device: str) -> None:
+    async with running() as host:
+        await an_instance(host)
+        send_by(own_mac(device))
+        assert reached() == set()
+        host.forwarding.set(BRIDGE)
+        await host.settle()
+        assert reached() == ALL, "this test can tell"
+
+
+async def test_suppression_goes_on() -> None:
+    async with running() as host:
+        await an_instance(host)
+        for address in (ip(9), packed("fd00::9")):
+            host.want(host.neigh, address, (mac(9), False))
+        host.want(host.fdb, mac(9), (VTEP2, 0, False))
+        await host.settle()
+        for address in ("10.1.0.9", "fd00::9"):
+            sh(f"ip netns exec ist ping -c 1 -W 1 {address}", check=False)
+            assert mac_of(address) == "02:00:00:00:00:09"
+
+
+def mac_of(address: str) -> str:
+    words = sh(f"ip -n ist neigh show {address}").split()
+    return words[words.index("lladdr") + 1] if "lladdr" in words else ""
+
+
+async def test_a_gateway_comes_and_goes() -> None:
+    async with running() as host:
+        await an_instance(host)
+        host.forwarding.set(BRIDGE)
+        host.forwarding.set(GATEWAY)
+        await host.settle()
+        send_by(own_mac("hp-br100"))
+        assert reached() == ALL
+        assert sh("ip netns exec ist ping -c 1 -W 1 10.1.0.254")
+        host.forwarding.remove(GATEWAY.key)
+        host.forwarding.set(CLOSED)
+        await host.settle()
+        assert reached() == set()
+
+
+DAMAGES = {
+    "taken off the bridge": "tc qdisc del dev hp-br100 clsact",
+    "another in its place": "tc qdisc del dev hp-br100 clsact; tc qdisc add dev hp-br100 clsact",
+    "the program taken away": f"tc filter del block {BLOCK} pref 1",
+    "another program": f"tc filter replace block {BLOCK} pref 1 handle 1 bpf bytecode '1,6 0 0 0' direct-action",
+    "the bridge made anew": "ip link del hp-br100",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_damage_is_repaired(damage: str) -> None:
+    async with running() as host:
+        await an_instance(host)
+        sh(DAMAGES[damage])
+        await asyncio.sleep(0.1)
+        await host.until(lambda: host.dataplane.idle and "hp-br100" in devices())
+        send_by(own_mac("hp-br100"))
+        assert reached() == set()
+
+
+async def test_a_restart_is_silent_and_finds_what_was_changed() -> None:
+    async with running(flush=False) as host:
+        await an_instance(host)
+    async with running(flush=False) as host:
+        host.instance(STATION)
+        host.forwarding.set(CLOSED)
+        batch = host.forwarding.take(1000, 0.0)
+        assert batch is not None
+        assert batch.puts == [STATION], "into its namespace has to be looked"
+    sh("tc qdisc del dev hp-br100 clsact")
+    async with running() as host:
+        await an_instance(host)
+        send_by(own_mac("hp-br100"))
+        assert reached() == set()
+
+
+async def test_bridges_of_others_are_left_alone() -> None:
+    sh("ip link add theirs type bridge; ip link set theirs up")
+    async with running() as host:
+        host.forwarding.set(msgspec.structs.replace(BRIDGE, name="theirs", owned=False, closed=True))
+        await host.settle()
+        assert "clsact" not in sh("tc qdisc show dev theirs")
+    sh("ip link del theirs")
+
+
+async def test_nothing_is_left() -> None:
+    async with running() as host:
+        await an_instance(host)
+    assert "clsact" not in sh("tc qdisc show")
