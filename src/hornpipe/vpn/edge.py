@@ -222,7 +222,7 @@ class Edge:
     # ---- routes
 
     def run(self, budget: int, now: float) -> int:
-        """Takes up to `budget` changed keys from the RIB; returns how many there were."""
+        """Takes up to `budget` changed keys from the RIB; returns how many there were; `budget`: there are more now."""
         dirty = self.around.routes.take_imports(budget)
         concerned: dict[tuple[int, int], list[bytes]] = {}
         for importer, family, key in dirty:
@@ -238,12 +238,13 @@ class Edge:
                 router.take(family, keys)
             elif importer == IMPORTER:
                 self.unicast.take(family, keys)
-        if dirty or self.around.redirection.stale:
-            self._redirect(now)
-        return len(dirty)
+        made = self._redirect(now) if dirty or self.around.redirection.stale else False
+        return max(len(dirty), budget) if made else len(dirty)
 
-    def _redirect(self, now: float) -> None:
-        """Redirect tables are there as long as somebody redirects to them: made before the rules, closed after."""
+    def _redirect(self, now: float) -> bool:
+        """Redirect tables are there as long as somebody redirects to them: made before the rules, closed after.
+        True: there is a new one, which has routes to import."""
+        known = len(self.routers)
         redirection = self.around.redirection
         wanted: set[str] = set()
         stale, redirection.stale = redirection.stale, False
@@ -252,10 +253,12 @@ class Edge:
             reason = self._set_table(redirection.routing(target), now)
             if reason:
                 redirection.refused[target] = reason
+        made = len(self.routers) > known
         redirection.sync()
         for key in [key for key in self.routers if stale and target_of(key) and key not in wanted]:
             self._close_router(key)
             self.around.remember()
+        return made
 
     def _set_table(self, routing: Routing, now: float) -> str:
         """Makes or changes a redirect table; returns why it cannot be."""
@@ -305,6 +308,7 @@ class Edge:
         changed = frozenset(addresses)
         for router in self.routers.values():
             router.uses_changed(lambda use: use.vtep in changed)
+        self.around.redirection.sync()
 
     def kernel_macs(self, changes: Iterable[tuple[str, str, bytes, bool]], now: float) -> None:
         by_bridge = {instance.devices.bridge: instance for instance in self.instances.values()}

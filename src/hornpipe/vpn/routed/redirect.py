@@ -6,9 +6,9 @@ and matches is looked up in a *redirect table*, which is a router of its own tha
 target, for all instances that redirect there. Rules come in the order of section 5.1, and only while the table has a
 route of their IP version: until then traffic goes where it went.
 
-Which interface the kernel says a packet came in by differs. For IPv6, and for IPv4 before Linux 6.0, it is the VRF's
-device; for IPv4 from 6.0 to 6.13 the port; from 6.14 on either will do. So IPv4 has rules for both. Labelled packets of
-other PEs come in by neither: they were redirected where they entered, if at all, and come back from a service that way.
+What a packet from a VRF's port came in by is, to a rule, the VRF's device for IPv6 and the port for IPv4 (measured on
+Linux 6.1; for IPv4 other versions differ). So IPv4 has rules for both. They are about what ports send: tunnels and the
+L3 VNI's bridge have none, for what comes from another PE was redirected there, or has passed the service.
 
 The numbers of a redirect table are kept across a restart like those of an instance, and it is there from the start
 until the peers have said what they have, so that its route target is subscribed to (RFC 4684) and its routes stay.
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from hornpipe.bgp.family import FLOWSPEC_VPNV4, FLOWSPEC_VPNV6, VPNV4, VPNV6
+from hornpipe.bgp.family import FLOWSPEC_VPNV4, FLOWSPEC_VPNV6
 from hornpipe.bgp.nlri import flowspec
 from hornpipe.forwarding.rule import FIRST, FibRule, Rule
 from hornpipe.net.rt import RouteTarget
@@ -275,12 +275,12 @@ class Redirection:
             return self.refused[flow.target]
         table = self.table(flow.target)
         if table is None or not has_routes(table, flow.version):
-            return f"no IPv{flow.version} route with {RouteTarget(flow.target)} to redirect to"
+            return f"no usable IPv{flow.version} route with {RouteTarget(flow.target)} to redirect to"
         return ""
 
 
 def has_routes(table: Router, version: int) -> bool:
+    """Of this IP version, and a way out for one of them."""
     size = 5 if version == 4 else 17
-    if table.imported[VPNV4 if version == 4 else VPNV6].index:
-        return True
-    return any(len(prefix) == size for imported in table.imported.values() for prefix in imported.index)
+    indexes = [imported.index for imported in table.imported.values()]
+    return any(len(prefix) == size and table.hops(prefix) for index in indexes for prefix in index)
