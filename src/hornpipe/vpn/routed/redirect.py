@@ -8,7 +8,8 @@ route of their IP version: until then traffic goes where it went.
 
 What a packet from a VRF's port came in by is, to a rule, the VRF's device for IPv6 and the port for IPv4 (measured on
 Linux 6.1; for IPv4 other versions differ). So IPv4 has rules for both. They are about what ports send: tunnels and the
-L3 VNI's bridge have none, for what comes from another PE was redirected there, or has passed the service.
+L3 VNI's bridge have none, for what comes from another PE was redirected there, or has passed the service. (IPv6 by the
+L3 VNI comes in by the VRF's device all the same.)
 
 The numbers of a redirect table are kept across a restart like those of an instance, and it is there from the start
 until the peers have said what they have, so that its route target is subscribed to (RFC 4684) and its routes stay.
