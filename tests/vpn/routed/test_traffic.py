@@ -68,6 +68,7 @@ def test_a_port_of_either_side() -> None:
         ({"source_port": (Match(LT, 0),)}, "matches nothing"),
         ({"destination_port": tuple(Match(EQ, 2 * port) for port in range(1, 18))}, "more than 16"),
         ({"destination": PrefixMatch(Prefix.parse("fd00::/64"), 8)}, "offset"),
+        ({"port": tuple(Match(EQ, 5) for _ in range(65))}, "a list of 65"),
     ],
 )
 def test_what_no_rule_can_match_is_named(components: dict[str, Component], word: str) -> None:

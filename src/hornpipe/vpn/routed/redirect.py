@@ -4,7 +4,7 @@ A routed instance imports the flow specifications of its route targets, as it im
 route target becomes rules of policy routing (`hornpipe.vpn.routed.traffic`): what comes in by the instance's interfaces
 and matches is looked up in a *redirect table*, which is a router of its own that imports the routes of that route
 target, for all instances that redirect there. Rules come in the order of section 5.1, and only while the table has a
-route of their IP version: until then traffic goes where it went.
+way out for their IP version: until then traffic goes where it went.
 
 What a packet from a VRF's port came in by is, to a rule, the VRF's device for IPv6 and the port for IPv4 (measured on
 Linux 6.1; for IPv4 other versions differ). So IPv4 has rules for both. They are about what ports send: tunnels and the

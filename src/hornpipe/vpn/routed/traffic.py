@@ -16,6 +16,8 @@ from hornpipe.forwarding.rule import ANY_PORT, Ports
 
 MAX_RULES = 16
 """Of one flow specification; more are a sign of lists with many gaps, and each packet of the interface meets each."""
+MAX_MATCHES = 64
+"""In a list: a peer may send some thousand, which would take seconds to work out."""
 LAST_PORT, LAST_PROTOCOL = 65535, 255
 _MATCHED = frozenset(
     (
@@ -79,7 +81,11 @@ def _prefix(components: Components, kind: int) -> bytes:
 
 def _spans(components: Components, kind: int, last: int) -> Spans:
     found = components.get(kind)
-    return numbers(found, last) if isinstance(found, tuple) and not isinstance(found, PrefixMatch) else ((0, last),)
+    if found is None or isinstance(found, PrefixMatch):
+        return ((0, last),)
+    if len(found) > MAX_MATCHES:
+        raise Inexpressible(f"{flowspec.NAMES[kind]}: a list of {len(found)}, which is more than {MAX_MATCHES}")
+    return numbers(found, last)
 
 
 def _port_pairs(components: Components) -> list[tuple[Spans, Spans]]:
