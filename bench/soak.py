@@ -212,7 +212,7 @@ class Soak:
             each.await_established(2, limit=60)
         lived, edge = self.state(), self.edges[0]
         edge.stop()
-        edge.hornpipe("flush")
+        edge.hornpipe("flush --yes")
         edge.start()
         edge.await_established(2)
         differences: list[str] = []
@@ -240,6 +240,8 @@ def verdict(soak: Soak, seconds: float) -> list[str]:
         samples = soak.memory[name]
         grown, cpu = growth(samples), cpu_seconds([watched.process.pid])
         print(f"{name}: resident {samples[-1][1]:.1f} MB, grows by {grown:+.2f} MB; CPU {cpu:.1f} of {seconds:.0f} s")
+        quarters = [samples[len(samples) * quarter // 4 - 1][1] for quarter in (1, 2, 3, 4)]
+        print(f"{name}: MB at the end of each quarter: " + ", ".join(f"{value:.1f}" for value in quarters))
         if not is_flat(samples):
             wrong.append(f"memory of the {name} grows by {grown:.2f} MB")
         buckets = soak.lag(watched)

@@ -109,7 +109,7 @@ def grown(size: int, seed: int) -> int:
     print(f"\n{size} hosts, {size * shape.ports} ports, {shape.reflectors} reflectors", flush=True)
     for event in growth.events():
         print(
-            f"  {event.name:20} quiet after {event.seconds:7.2f} s {event.messages:9} messages "
+            f"  {event.name:20} quiet after {event.seconds:7.3f} s {event.messages:9} messages "
             f"{event.octets:11} bytes   {event.wall:7.1f} s to compute",
             flush=True,
         )

@@ -16,10 +16,14 @@ from typing import NamedTuple
 from hornpipe.sim.faults import Fault
 from hornpipe.sim.host import Host
 from hornpipe.sim.schedule import Outcome, Run, draw
+from hornpipe.sim.share import share
 from hornpipe.sim.world import Shape
 
 GC_THRESHOLD = 100_000
 """Cycles are made once a simulated life; looking for them at every 700th object costs a fifth of the time."""
+
+LARGE = 100
+"""Hosts from which on memory counts."""
 
 
 class Terms(NamedTuple):
@@ -53,6 +57,8 @@ def play(seed: int, terms: Terms = Terms(), faults: list[Fault] | None = None, h
     if gc.get_threshold()[0] < GC_THRESHOLD:
         gc.set_threshold(GC_THRESHOLD)
     shape = terms.shape if terms.shape is not None else shape_of(seed)
+    if shape.hosts >= LARGE:
+        share()
     return Run(seed, shape, faults if faults is not None else faults_of(seed, terms.events), host).run()
 
 

@@ -41,12 +41,16 @@ class Counter:
 
     def __init__(self, world: World) -> None:
         self.messages = self.octets = 0
+        self.last = 0.0
+        """When the last one arrived."""
+        self._world = world
         world.fleet.network.tap = self._count
 
     def _count(self, what: str, sender: str, receiver: str, data: bytes) -> None:
         if len(data) != KEEPALIVE:
             self.messages += 1
             self.octets += len(data)
+            self.last = self._world.now
 
 
 def resident() -> int:
@@ -87,17 +91,17 @@ class Growth:
         world, counter = self.world, self.counter
         messages, octets, begin, began = counter.messages, counter.octets, world.now, time.perf_counter()
         do()
-        last = began_quiet = world.now
+        quiet_since = world.now
         while world.now - begin < FOREVER and not world.violations:
             before = counter.messages
             world.run(step)
             if counter.messages != before:
-                last = began_quiet = world.now
-            elif world.now - began_quiet >= 10 * step and is_right(world):
+                quiet_since = world.now
+            elif world.now - quiet_since >= 10 * step and is_right(world):
                 break
         if not is_right(world):
             world.violated(f"not right {FOREVER:g} s after: {name}")
-        seconds = last - begin
+        seconds = max(0.0, counter.last - begin)
         return Event(name, seconds, counter.messages - messages, counter.octets - octets, time.perf_counter() - began)
 
     def routes(self) -> tuple[int, int]:

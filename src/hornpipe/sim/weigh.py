@@ -23,6 +23,8 @@ COUNTED = (dict, set, list, deque)
 
 SLACK = 4 * IDLE
 """Attribute blocks without routes stay for a while, with what was decoded: a few items each."""
+SLACK_OF_PEER = 128
+"""The same of each peer, which has blocks of its own; a small part of what may stay."""
 
 
 def weigh(engine: Engine) -> int:
