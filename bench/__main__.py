@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hornpipe.demo import sandbox
 
-ALL = ("latency", "pe", "rr")
+ALL = ("latency", "pe", "rr", "l3")
 
 
 def main() -> int:

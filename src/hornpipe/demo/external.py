@@ -44,8 +44,12 @@ def customer(host: Host, vpn: str, table: int, netns: str, address: str, gateway
 
 
 def bgpd(router_id: str, peer: str, targets: Mapping[str, str]) -> str:
-    """bgpd's configuration; `targets` is VRF -> route target."""
+    """bgpd's configuration; `targets` is VRF -> route target. The map goes before its use: bgpd looks at one that comes
+    later only after seconds."""
     text = f"""
+route-map over-gre permit 10
+ set l3vpn next-hop encapsulation gre
+exit
 router bgp {ASN}
  bgp router-id {router_id}
  no bgp default ipv4-unicast
@@ -56,8 +60,6 @@ router bgp {ASN}
   neighbor {peer} activate
   neighbor {peer} route-map over-gre in
  exit-address-family
-route-map over-gre permit 10
- set l3vpn next-hop encapsulation gre
 """
     for number, (vrf, target) in enumerate(targets.items(), 1):
         text += f"""
