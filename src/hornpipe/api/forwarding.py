@@ -14,7 +14,7 @@ from hornpipe.api.routes import LIMIT, Cursor, Limit
 class EntryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: (
         Literal[
-            "vrf", "bridge", "vxlan", "tunnel", "port", "gateway", "mpls-input",
+            "vrf", "bridge", "vxlan", "tunnel", "port", "gateway", "mpls-input", "rule",
             "fdb", "flood", "neigh", "local", "route", "mpls",
         ]
         | None

@@ -70,7 +70,7 @@ def _kernel(row: Mapping[str, Any]) -> str:
 FAMILIES = ("l2vpn-evpn", "vpnv4", "vpnv6", "ipv4", "ipv6", "l3vpn-ipv4-flowspec", "rtc")
 INSTANCE = Filter("instance", "of this instance")
 KINDS = (
-    "vrf", "bridge", "vxlan", "tunnel", "port", "gateway", "mpls-input",
+    "vrf", "bridge", "vxlan", "tunnel", "port", "gateway", "mpls-input", "rule",
     "fdb", "flood", "neigh", "local", "route", "mpls",
 )  # fmt: skip
 STATUS = Filter("status", "in this state", ("pending", "done", "error"))

@@ -173,7 +173,7 @@ class EntryRow(Row, frozen=True, kw_only=True):
     """One thing the kernel should hold."""
 
     kind: Literal[
-        "vrf", "bridge", "vxlan", "tunnel", "port", "gateway", "mpls-input",
+        "vrf", "bridge", "vxlan", "tunnel", "port", "gateway", "mpls-input", "rule",
         "fdb", "flood", "neigh", "local", "route", "mpls",
     ]  # fmt: skip
     instance: str
