@@ -156,13 +156,13 @@ def attracting(port: str = "5000") -> list[dict[str, object]]:
 
 
 def answering(host: Host, word: str, netns: str) -> Process:
-    made = host.spawn(sys.executable, "-c", ANSWER, word, FAR4, FAR6, netns=netns, log=f"{word}.log")
+    made = host.spawn(sys.executable, "-I", "-S", "-c", ANSWER, word, FAR4, FAR6, netns=netns, log=f"{word}.log")
     until(f"{word} answers", lambda: "ready" in made.output())
     return made
 
 
 def asked(host: Host, address: str, port: int) -> str:
-    return host.run(sys.executable, "-c", ASK, address, str(port), netns="red").stdout.strip()
+    return host.run(sys.executable, "-I", "-S", "-c", ASK, address, str(port), netns="red").stdout.strip()
 
 
 FAMILIES = (
@@ -184,6 +184,7 @@ def hosts(tmp_path: Path) -> Iterator[tuple[Node, Node]]:
         yield nodes[0], nodes[1]
 
 
+@pytest.mark.timeout(180)
 def test_what_matches_goes_through_the_service_and_the_rest_directly(hosts: tuple[Node, Node]) -> None:
     one, two = hosts
     answering(two.host, "direct", "red")
@@ -203,6 +204,7 @@ def test_what_matches_goes_through_the_service_and_the_rest_directly(hosts: tupl
         assert one.host.ping(address, netns="red")
     table = next(row for row in one.rows("/v1/instances") if row["name"] == f"redirect-to-ipvpn-{ASN}_7")
     assert f"lookup {table['table']}" in one.host.shell("ip rule; ip -6 rule")
+    assert {row["status"] for row in one.rows("/v1/forwarding", kind="rule")} == {"done"}
 
     # A daemon that is killed leaves all of it, and finds it again.
     before = one.host.shell("ip rule; ip -6 rule")
