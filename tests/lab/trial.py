@@ -94,7 +94,9 @@ class Trial:
         assert self.deleted == []
 
     def _report(self) -> None:
+        module, _, test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0].partition("::")
         row = {
+            "module": module,
             "fault": self.fault,
             "tries": self.tries,
             "packets lost": self.lost if self.losses else "-",
@@ -105,7 +107,7 @@ class Trial:
             "deleted": len(self.deleted) if self._watches else "-",
             "made again": self.again if self._watches else "-",
             "repaired in": f"{max(self._repairs):.2f} s" if self._repairs else "-",
-            "test": os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0].rpartition("::")[2],
+            "test": test,
         }
         print("trial:", json.dumps(row))
         if path := os.environ.get(VARIABLE):
@@ -145,6 +147,7 @@ def table(rows: list[dict[str, object]]) -> str:
 
 def main(trials: str, document: str) -> None:
     rows = [json.loads(line) for line in Path(trials).read_text(encoding="utf-8").splitlines()]
+    rows.sort(key=lambda row: str(row.get("module", "")))  # as in the sources, wherever each module ran
     text = Path(document).read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
