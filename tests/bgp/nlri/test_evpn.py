@@ -246,3 +246,34 @@ def test_the_fast_path_agrees_with_the_careful_one(
     together = evpn_wire.split(b"".join(fields), [])
     assert together == [pair for field in fields for pair in evpn_wire.split(field, [])] == pairs
     assert evpn_wire.split_withdraw(b"".join(fields), []) == [key for key, _ in pairs]
+
+
+@given(st.sampled_from([4, 16]), st.lists(st.integers(0, 32), min_size=2, max_size=6), st.booleans(), st.data())
+def test_prefixes_are_cut_together_as_one_by_one(
+    width: int, lengths: list[int], masked: bool, data: st.DataObject
+) -> None:
+    """With host bits, too, which are to be cleared, and where a length is too long."""
+    field, single = b"", []
+    for given_length in lengths:
+        length = data.draw(st.sampled_from([given_length, width * 8]))
+        address = int.from_bytes(data.draw(st.binary(min_size=width, max_size=width)), "big")
+        if masked:
+            shift = width * 8 - length
+            address = address >> shift << shift
+        value = data.draw(st.binary(min_size=22, max_size=22)) + bytes([length]) + address.to_bytes(width, "big")
+        value += data.draw(st.binary(min_size=width + 3, max_size=width + 3))
+        single.append(b"\x05" + bytes([len(value)]) + value)
+        field += single[-1]
+    if masked:
+        assert evpn_wire._uniform_prefixes(field) == len(single[0]) - 2
+    pairs = [pair for one in single for pair in evpn_wire.split(one, [])]
+    assert evpn_wire.split(field, []) == pairs
+    assert evpn_wire.split_withdraw(field, []) == [key for key, _ in pairs]
+
+
+def test_a_prefix_length_beyond_the_address_is_dropped_among_others() -> None:
+    good = b"\x05\x22" + bytes(22) + b"\x20" + bytes([10, 0, 0, 1]) + bytes(7)
+    bad = good[:24] + b"\x21" + good[25:]
+    errors: list[str] = []
+    assert len(evpn_wire.split(good + bad + good, errors)) == 2
+    assert len(errors) == 1

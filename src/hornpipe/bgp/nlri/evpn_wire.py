@@ -2,7 +2,8 @@
 
 `split` is the hottest loop of the program. A packed UPDATE usually holds type 2 routes of one size, so the field is
 tested as a whole first: strided slices compare every type, length, MAC length and IP length byte at C speed, and one
-precompiled struct then yields all the pieces. Anything else takes the careful path, route by route.
+precompiled struct then yields all the pieces. Type 5 routes of one size are cut so, too, if none of them has host bits.
+Anything else takes the careful path, route by route.
 
 RFC 7606 section 5.4: a route whose length runs over the field makes the field unusable (session reset); a route of a
 known type that is well framed but contradicts itself is dropped and reported; an unknown type is kept whole.
@@ -36,6 +37,15 @@ _PIECES: Final[dict[int, Struct]] = {
 _KEY_PIECES: Final[dict[int, Struct]] = {
     size: Struct(f">2x8s10x{12 + ip}s{labels}x") for size, (ip, labels) in _MAC_IP_SIZES.items()
 }
+# Type 5 by length: bytes of an address. 26 = RD 8, ESI 10, tag 4, prefix length 1, label 3; prefix and gateway follow.
+_PREFIX_SIZES: Final[dict[int, int]] = {34: 4, 58: 16}
+# type and length, RD, ESI, tag to prefix, gateway and label
+_PREFIX_PIECES: Final[dict[int, Struct]] = {
+    size: Struct(f">2x8s10s{5 + width}s{width + 3}s") for size, width in _PREFIX_SIZES.items()
+}
+_PREFIX_KEY_PIECES: Final[dict[int, Struct]] = {
+    size: Struct(f">2x8s10x{5 + width}s{width + 3}x") for size, width in _PREFIX_SIZES.items()
+}
 
 
 def _uniform(data: bytes) -> int:
@@ -59,11 +69,38 @@ def _uniform(data: bytes) -> int:
     return 0
 
 
+def _uniform_prefixes(data: bytes) -> int:
+    """The length byte if the field holds only type 5 routes of one size, all without host bits, otherwise 0."""
+    if len(data) < 72 or data[0] != IP_PREFIX:
+        return 0
+    size = data[1]
+    width = _PREFIX_SIZES.get(size, 0)
+    step = size + 2
+    if not width or len(data) % step:
+        return 0
+    count = len(data) // step
+    if data[::step] != b"\x05" * count or data[1::step] != _ONE[size] * count:
+        return 0
+    bits = width * 8
+    lengths = data[24::step]
+    if lengths != _ONE[bits] * count:
+        if max(lengths) > bits:
+            return 0
+        masks = {length: (1 << bits - length) - 1 for length in set(lengths)}
+        for position, length in zip(range(25, len(data), step), lengths, strict=True):
+            if int.from_bytes(data[position : position + width], "big") & masks[length]:
+                return 0
+    return size
+
+
 def split(data: bytes, errors: list[str]) -> list[tuple[bytes, bytes]]:
     """(key, payload) of every route announced; what is dropped leaves a line in `errors`."""
     size = _uniform(data)
     if size:
         return [(b"\x02" + rd + tail, esi + label) for rd, esi, tail, label in _PIECES[size].iter_unpack(data)]
+    size = _uniform_prefixes(data)
+    if size:
+        return [(b"\x05" + rd + tail, esi + rest) for rd, esi, tail, rest in _PREFIX_PIECES[size].iter_unpack(data)]
     routes: list[tuple[bytes, bytes]] = []
     position = 0
     end = len(data)
@@ -81,6 +118,9 @@ def split_withdraw(data: bytes, errors: list[str]) -> list[bytes]:
     size = _uniform(data)
     if size:
         return [b"\x02" + rd + tail for rd, tail in _KEY_PIECES[size].iter_unpack(data)]
+    size = _uniform_prefixes(data)
+    if size:
+        return [b"\x05" + rd + tail for rd, tail in _PREFIX_KEY_PIECES[size].iter_unpack(data)]
     return [key for key, _ in split(data, errors)]
 
 

@@ -343,14 +343,14 @@ class Router:
 
     def _imported_hops(self, prefix: bytes) -> Hops | None:
         family = VPNV4 if len(prefix) == 5 else VPNV6
-        there = [self.imported[family], self.imported[EVPN]]
-        found = [imported for imported in there if prefix in imported.index]
-        if len(found) == 1:
-            key = found[0].index[prefix]
+        plain, evpn = self.imported[family], self.imported[EVPN]
+        key, other = plain.index.get(prefix), evpn.index.get(prefix)
+        if key is None or other is None:
+            one, key = (evpn, other) if key is None else (plain, key)
             if isinstance(key, bytes):  # as nearly always: nothing to rank
-                use = found[0].uses[key]
+                use = one.uses[key]
                 return use.hops if use is not self.leak else self._leaked(prefix, key)
-        return self._best_hops(prefix, [candidate for imported in found for candidate in imported.candidates(prefix)])
+        return self._best_hops(prefix, [*plain.candidates(prefix), *evpn.candidates(prefix)])
 
     def _best_hops(self, prefix: bytes, candidates: list[tuple[Path, Use, bytes]]) -> Hops | None:
         ways: dict[int, list[tuple[Use, Hops]]] = {}
