@@ -247,15 +247,6 @@ def test_two_that_fight_over_a_device_do_not_spin() -> None:
     assert world.kernel.links["hp-vx100"].mtu == 1450
 
 
-def test_changes_of_status_are_told() -> None:
-    world = World()
-    world.forwarding.set(BRIDGE)
-    world.forwarding.set(PORT)
-    world.run()
-    assert set(world.forwarding.take_changed()) == {BRIDGE.key, PORT.key}
-    assert world.forwarding.take_changed() == []
-
-
 # ---- adoption and pruning
 
 

@@ -54,7 +54,6 @@ class RareEntries:
         self._users: dict[str, dict[EntryKey, None]] = {}
         """Keys by the link names that the entries mention."""
         self._writes: dict[EntryKey, tuple[float, int]] = {}
-        self._changed: dict[EntryKey, None] = {}
 
     def set(self, entry: Entry) -> bool:
         """False: it is wanted just so already."""
@@ -199,8 +198,7 @@ class RareEntries:
                 self._problem(entry.key, "error", f"{entry.name} is changed by somebody else again and again")
                 self.retry_at = self.retry_at or now + RETRY_SECONDS
             else:
-                if self._problems.pop(entry.key, None) is not None:
-                    self._changed[entry.key] = None
+                self._problems.pop(entry.key, None)
                 if what == "apply":
                     self._unseen.discard(entry.key)
                     batch.puts.append(entry)
@@ -216,7 +214,6 @@ class RareEntries:
 
     def report(self, batch: Batch, results: Results, now: float) -> None:
         for entry in (*batch.puts, *batch.removals):
-            self._changed[entry.key] = None
             if self._in_batch.get(entry.key) == batch.number:
                 del self._in_batch[entry.key]
         retired = [one for one in self._retiring if any(entry is one for entry in batch.removals)]
@@ -248,18 +245,12 @@ class RareEntries:
             return "pending", ""
         return "done", ""
 
-    def take_changed(self) -> list[EntryKey]:
-        changed, self._changed = list(self._changed), {}
-        return changed
-
     def problems(self) -> Iterator[tuple[EntryKey, str, str]]:
         for key, (status, reason) in self._problems.items():
             yield key, status, reason
 
     def _problem(self, key: EntryKey, status: str, reason: str) -> None:
-        if self._problems.get(key) != (status, reason):
-            self._changed[key] = None
-            self._problems[key] = (status, reason)
+        self._problems[key] = (status, reason)
 
     def _forget_users(self, entry: Entry) -> None:
         for name in links_of(entry):

@@ -398,10 +398,6 @@ class Forwarding:
 
     # ---- what became of it
 
-    def take_changed(self) -> list[EntryKey]:
-        """Rare entries whose status may have changed since the last call."""
-        return self.rare.take_changed()
-
     def entry_status(self, key: EntryKey) -> tuple[str, str]:
         """(pending, done or error; reason) of a rare entry."""
         return self.rare.status(key) if self.adopted else ("pending", "the kernel is not scanned yet")

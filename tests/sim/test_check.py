@@ -1,0 +1,66 @@
+"""The look at a quiet world sees each kind of difference, and the weight each thing that stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from hornpipe.bgp.family import EVPN
+from hornpipe.sim.check import is_right, problems
+from hornpipe.sim.weigh import weigh
+from hornpipe.sim.world import Shape, World
+
+A, B = "10.0.0.1", "10.0.0.2"
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(1, Shape(hosts=2, reflectors=1, ports=2, instances=1, span=2))
+    world.populate()
+    assert not is_right(world)
+    assert world.run(60.0, lambda: is_right(world)), list(problems(world))
+    return world
+
+
+DAMAGES: dict[str, Callable[[World], object]] = {
+    "FDB": lambda world: world.host(A).kernel.fdb.popitem(),
+    "flood": lambda world: world.host(A).kernel.flood.pop(),
+    "neighbour": lambda world: world.host(A).kernel.neigh.popitem(),
+    "local": lambda world: world.host(A).kernel.bridge_fdb.clear(),
+    "device": lambda world: world.host(A).kernel.add_link("hp-vx999", "vxlan"),
+    "lacks route": lambda world: world.host(A).running.rib.tables[EVPN].entries.clear(),
+    "does not run": lambda world: world.fleet.kill(world.host(A)),
+    "peer": lambda world: world.host(A).running.reset_peer("10.255.0.1", world.now + world.host(A).epoch),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_a_difference_is_seen(world: World, what: str) -> None:
+    DAMAGES[what](world)
+    assert any(what in problem and A in problem for problem in problems(world)), list(problems(world))
+
+
+def test_an_owner_on_whom_not_all_agree(world: World) -> None:
+    station = next(iter(world.inventory.ports[A]))
+    world.inventory.detached(A, station, world.now)
+    assert not is_right(world)
+
+
+def test_an_engine_weighs_what_it_holds(world: World) -> None:
+    engine = world.host(A).running
+    before = weigh(engine)
+    engine.edge.around.leak = list(range(1000))  # type: ignore[attr-defined]
+    assert weigh(engine) - before in range(1000, 1010)
+
+
+def test_what_comes_and_goes_weighs_nothing_in_the_end(world: World) -> None:
+    before = {address: weigh(world.host(address).running) for address in (A, B)}
+    for _ in range(60):
+        station = world.new_station(100)
+        world.attach(A, station)
+        world.run(1.0)
+        world.detach(A, station)
+        world.run(1.0)
+    for address, weight in before.items():
+        assert abs(weigh(world.host(address).running) - weight) < 10

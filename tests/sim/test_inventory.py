@@ -1,0 +1,75 @@
+"""What the simulation knows by itself, and what it lets pass for how long."""
+
+from __future__ import annotations
+
+from hornpipe.sim.inventory import LATE, Inventory, Station
+from hornpipe.sim.trouble import AFTERMATH, CALM, PATIENCE, Troubles, link
+
+VM = Station(1, 100)
+
+
+def test_a_station_has_one_owner_the_newest() -> None:
+    inventory = Inventory()
+    inventory.attached("a", VM)
+    inventory.attached("b", VM)
+    assert inventory.owner(100, VM.mac) == "b"
+    inventory.detached("b", VM, 5.0)
+    assert inventory.owner(100, VM.mac) == "a"
+    assert not inventory.is_member(100, "b")
+
+
+def test_what_it_has_left_may_be_pointed_at_for_a_while() -> None:
+    inventory = Inventory()
+    inventory.attached("a", VM)
+    inventory.detached("a", VM, 10.0)
+    assert inventory.may_be_at(100, VM.mac, "a", 10.0 + LATE)
+    assert not inventory.may_be_at(100, VM.mac, "a", 10.1 + LATE)
+    assert not inventory.may_be_at(100, VM.mac, "b", 10.0)
+    assert not inventory.may_be_member(100, "a", 10.1 + LATE)
+
+
+def test_settled_is_what_has_neither_come_nor_gone_lately() -> None:
+    inventory = Inventory()
+    inventory.attached("a", VM)
+    assert inventory.is_settled_at(100, VM.mac, "a", 0.0)
+    inventory.vanished("a", VM, 1.0)
+    assert inventory.owner(100, VM.mac) is None
+    inventory.appeared("a", VM)
+    assert not inventory.is_settled_at(100, VM.mac, "a", 2.0)
+    assert inventory.is_settled_at(100, VM.mac, "a", 1.1 + LATE)
+    inventory.attached("b", VM)
+    assert not inventory.is_settled_at(100, VM.mac, "a", 2 * LATE)
+
+
+def test_short_troubles_excuse_nothing() -> None:
+    troubles = Troubles()
+    troubles.note("a", 0.0, PATIENCE)
+    assert not troubles.excuse(("a", "b"), ("rr",), PATIENCE + 1)
+    troubles.note("a", PATIENCE + CALM + 1, PATIENCE)
+    assert not troubles.excuse(("a", "b"), ("rr",), 2 * PATIENCE + CALM)
+
+
+def test_troubles_without_calm_between_them_are_one() -> None:
+    troubles = Troubles()
+    for start in range(0, 200, 50):
+        troubles.note("a", float(start), 20.0)
+    assert troubles.excuse(("a", "b"), ("rr",), 170.0)
+    assert troubles.excuse(("b", "a"), ("rr",), 170.0 + AFTERMATH)
+    assert not troubles.excuse(("a", "b"), ("rr",), 171.0 + AFTERMATH)
+
+
+def test_every_way_must_be_broken() -> None:
+    troubles = Troubles()
+    troubles.note(link("a", "rr1"), 0.0, 300.0)
+    assert not troubles.excuse(("a", "b"), ("rr1", "rr2"), 200.0)
+    troubles.note(link("rr2", "b"), 0.0, 300.0)
+    assert troubles.excuse(("a", "b"), ("rr1", "rr2"), 200.0)
+
+
+def test_who_is_away_when_a_reflector_has_forgotten_everything_may_be_forgotten() -> None:
+    troubles = Troubles()
+    troubles.note("a", 0.0, 40.0)
+    troubles.forgot("rr1", 10.0)
+    assert troubles.excuse(("a", "b"), ("rr1",), 30.0)
+    assert not troubles.excuse(("a", "b"), ("rr1", "rr2"), 30.0), "the other one knows it"
+    assert not troubles.excuse(("c", "b"), ("rr1",), 30.0)
