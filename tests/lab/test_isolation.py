@@ -192,3 +192,28 @@ async def test_nothing_is_left() -> None:
     async with running() as host:
         await an_instance(host)
     assert "clsact" not in sh("tc qdisc show")
+
+
+@pytest.mark.parametrize("forwarding", [0, 1])
+async def test_a_station_is_not_the_hosts_router(forwarding: int) -> None:
+    """It advertises itself as one, where the host is a gateway and listens."""
+    sh(f"sysctl -qw net.ipv6.conf.all.forwarding={forwarding}")
+    async with running() as host:
+        await an_instance(host)
+        sh("sysctl -qw net.ipv6.conf.u0.accept_ra=2")
+        host.forwarding.set(BRIDGE)
+        host.forwarding.set(GATEWAY)
+        await host.settle()
+        await host.until(lambda: "tentative" not in sh("ip -n ist -6 addr show dev eth0"))
+        advertise(7)
+        await asyncio.sleep(0.2)
+        assert "hp-br100" not in sh("ip -6 route show default")
+
+
+def advertise(times: int) -> None:
+    """Router advertisements (RFC 4861 section 4.2) with a lifetime of half an hour."""
+    with inside("ist"), socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as mouth:
+        mouth.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        there = ("ff02::1", 0, 0, socket.if_nametoindex("eth0"))
+        for _ in range(times):
+            mouth.sendto(bytes((134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 255)) + bytes(8), there)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from hornpipe.dataplane.linux import sysctl
 from hornpipe.dataplane.linux.closing import set_closed
 from hornpipe.dataplane.linux.mirror import as_link
 from hornpipe.dataplane.linux.sock import RouteSocket
@@ -38,12 +39,13 @@ class Devices:
         self.sock.request(RTM_NEWLINK, 0, payload)
 
     def create(self, name: str, payload: bytes) -> LinkMessage:
-        """A new link, without IPv6 addresses of its own."""
+        """A new link, without IPv6 addresses of its own, and with no other router than this host."""
         self.sock.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload)
         found = self.link(name)
         if found is None:
             raise Conflict(f"{name} vanished as soon as it was made")
         self.no_link_local(found)
+        take_no_advice(name)
         return found
 
     def no_link_local(self, found: LinkMessage) -> None:
@@ -76,6 +78,7 @@ class Devices:
             found = self.create(entry.name, link.new_bridge(entry.name, entry.mac or random_mac(), entry.mtu))
         elif found.kind != "bridge":
             raise Conflict(f"{entry.name} exists and is not a bridge")
+        take_no_advice(entry.name)
         if found.snooping:
             self.change(link.change_bridge(found.index))
         set_closed(self.sock, found, entry.closed, results)
@@ -176,6 +179,11 @@ class Devices:
         found = self.link(name)
         if found is not None:
             results.links.append(as_link(found))
+
+
+def take_no_advice(name: str) -> None:
+    """Router advertisements of stations would give the host a default route."""
+    sysctl.write_all({f"ipv6/conf/{name}/accept_ra": 0})
 
 
 def _mark(found: LinkMessage, taken: bool, mark: str) -> str | None:
