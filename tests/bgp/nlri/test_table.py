@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fuzz.targets import NLRI_KEYS
 from hornpipe.bgp import family
 from hornpipe.bgp.error import SessionReset
-from hornpipe.bgp.nlri import labelled, unicast, vpn
+from hornpipe.bgp.nlri import labelled, prefix_wire, unicast, vpn
 from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.net.prefix import Prefix
 
@@ -151,3 +151,23 @@ def test_vpn_round_trip(values: list[tuple[int, bytes, bytes]]) -> None:
         number = int.from_bytes(address, "big") >> (32 - length) << (32 - length)
         routes.append((bytes((length,)) + rd + number.to_bytes(4, "big")[: (length + 7) // 8], b"\x00\x06\x41"))
     assert row.split(b"".join(row.join(key, payload) for key, payload in routes), []) == routes
+
+
+@given(
+    st.sampled_from([(32, True), (128, True), (32, False), (128, False)]),
+    st.integers(0, 3),
+    st.integers(1, 6),
+    st.data(),
+)
+def test_labelled_routes_of_one_length_are_cut_as_one_by_one(
+    shape: tuple[int, bool], whole: int, count: int, data: st.DataObject
+) -> None:
+    width, rd = shape
+    size = 3 + (8 if rd else 0) + whole
+    each = [bytes((8 * size,)) + data.draw(st.binary(min_size=size, max_size=size)) for _ in range(count)]
+    assert prefix_wire._uniform(b"".join(each), width, size - whole) == 8 * size
+    together = prefix_wire.split(b"".join(each), width, True, rd)
+    assert together == [(bytes((8 * whole,)) + field[4:], field[1:4]) for field in each]
+    assert (
+        together == prefix_wire.split(b"".join(each) + bytes((8 * size + 3,)) + bytes(size + 1), width, True, rd)[:-1]
+    )

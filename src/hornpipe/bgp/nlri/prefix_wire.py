@@ -3,16 +3,31 @@
 One shape covers the three: a length in bits, a label of three bytes, a route distinguisher, a prefix in as few bytes as
 hold it. The key is the length of the prefix alone, the distinguisher if there is one, and the prefix with its host bits
 cleared; the label is the payload.
+
+A packed UPDATE often holds labelled routes of one length: such a field is tested as a whole and cut by one struct.
 """
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Final
 
 from hornpipe.bgp.error import SessionReset
 
 _WITHDRAWN_LABEL: Final = b"\x80\x00\x00"
 """RFC 8277 section 2.4: the compatibility value that stands for any label in a withdraw."""
+
+_PIECES: Final[dict[int, Struct]] = {size: Struct(f">x3s{size}s") for size in range(25)}
+"""By what is behind the label, distinguisher and prefix: length, label, that."""
+
+
+def _uniform(data: bytes, width: int, fixed: int) -> int:
+    """The length in bits that all labelled routes of a field have, if it is whole bytes and fits; otherwise 0."""
+    bits = data[0] if data else 0
+    step = 1 + bits // 8
+    if bits & 7 or not 0 <= bits - 8 * fixed <= width or len(data) % step:
+        return 0
+    return bits if data[::step] == bytes((bits,)) * (len(data) // step) else 0
 
 
 def split(data: bytes, width: int, labelled: bool, rd: bool) -> list[tuple[bytes, bytes]]:
@@ -21,6 +36,10 @@ def split(data: bytes, width: int, labelled: bool, rd: bool) -> list[tuple[bytes
     position = 0
     end = len(data)
     fixed = (3 if labelled else 0) + (8 if rd else 0)
+    uniform = _uniform(data, width, fixed) if labelled else 0
+    if uniform:
+        head = bytes((uniform - 8 * fixed,))
+        return [(head + tail, label) for label, tail in _PIECES[uniform // 8 - 3].iter_unpack(data)]
     while position < end:
         bits = data[position]
         at = position + 1
