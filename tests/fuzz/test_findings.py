@@ -14,7 +14,12 @@ from hornpipe.api.bagpipe.refusal import Refusal
 from hornpipe.cni import network
 from hornpipe.cni.failure import CniFailure
 from hornpipe.daemon import intentformat
+from hornpipe.engine.intent import Intent
 from hornpipe.ipam.journal import Journal, LeasesDamaged
+from hornpipe.sim.fleet import settings_of
+from hornpipe.sim.host import Host
+from hornpipe.vpn.allocate import Identifier
+from hornpipe.vpn.spec import InstanceSpec, SourceSpec
 from tests.api.conftest import *  # noqa: F403
 
 NOT_UTF8 = b'{"name": "\xff"}'
@@ -46,3 +51,23 @@ def test_leases_that_are_no_utf8_are_damaged(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "leases")
     with pytest.raises(LeasesDamaged):
         journal._decode(b'[{"x": "\xff"}]', 0)
+
+
+def test_numbers_of_an_intent_that_fit_nowhere_are_given_anew() -> None:
+    """The daemon ended with ValueError at its start."""
+    instances = tuple(
+        InstanceSpec(name=name, type=kind, import_rts=("64512:1",), export_rts=("64512:1",), vni=vni)
+        for name, kind, vni in (("red", "evpn", None), ("blue", "ipvpn", 500))
+    )
+    for wrong in (-1, 0, 65541, 1 << 31, 1 << 64):
+        numbers = Identifier(
+            id=1, rd=wrong, vni=wrong, label=wrong, port_labels={"s/p": wrong}, port_rds={"s/p": wrong}
+        )
+        host = Host(settings_of("10.0.0.1", encapsulations=("mpls-gre",)))
+        identifiers = {"red": numbers, "blue": msgspec.structs.replace(numbers, id=wrong, rd=7)}
+        host.stored = msgspec.json.encode(
+            Intent(sources={"s": SourceSpec(instances=instances)}, identifiers=identifiers)
+        )
+        host.start(0.0)
+        host.turn(1.0)
+        assert {row.name for row in host.running.instances()} == {"red", "blue"}

@@ -14,6 +14,10 @@ import msgspec
 
 from hornpipe.vpn.spec import Refused
 
+MOST_INSTANCES = 0x7FFFFFFF
+ANY_RD, ANY_VNI, ANY_LABEL = range(1, 1 << 16), range(1, 1 << 24), range(16, 1 << 20)
+"""What fits its field. A number of an intent that does not is given anew; one outside the configured range is kept."""
+
 
 class Identifier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The numbers of one instance, as the intent keeps them."""
@@ -87,7 +91,7 @@ class Identifiers:
     """Rows by domain key. `vnis` maps every VNI in use, given or allocated, to its domain."""
 
     def __init__(self, vni_range: tuple[int, int], label_range: tuple[int, int] = (16, 1048575)) -> None:
-        self._ids = Numbers(1, 0x7FFFFFFF)
+        self._ids = Numbers(1, MOST_INSTANCES)
         self._rds = Numbers(1, 65535)
         self._vnis = Numbers(*vni_range)
         self._labels = Numbers(*label_range)
@@ -99,14 +103,21 @@ class Identifiers:
     def restore(self, rows: Mapping[str, Identifier]) -> None:
         """Rows of an intent, before any domain exists. Their VNIs are reserved until `settle`."""
         for domain, row in rows.items():
-            if self._ids.claim(row.id) and self._rds.claim(row.rd):
-                vni = row.vni if row.vni and row.vni not in self.vnis and self._vnis.claim(row.vni) else 0
+            if (
+                0 < row.id <= MOST_INSTANCES
+                and row.rd in ANY_RD
+                and self._ids.claim(row.id)
+                and self._rds.claim(row.rd)
+            ):
+                free = row.vni in ANY_VNI and row.vni not in self.vnis
+                vni = row.vni if free and self._vnis.claim(row.vni) else 0
+                labels = {port: n for port, n in row.port_labels.items() if n in ANY_LABEL and self._labels.claim(n)}
                 self.rows[domain] = msgspec.structs.replace(
                     row,
                     vni=vni,
-                    label=row.label if row.label and self._labels.claim(row.label) else 0,
-                    port_labels={port: label for port, label in row.port_labels.items() if self._labels.claim(label)},
-                    port_rds={port: rd for port, rd in row.port_rds.items() if self._rds.claim(rd)},
+                    label=row.label if row.label in ANY_LABEL and self._labels.claim(row.label) else 0,
+                    port_labels=labels,
+                    port_rds={port: rd for port, rd in row.port_rds.items() if rd in ANY_RD and self._rds.claim(rd)},
                 )
                 if vni:
                     self.vnis[vni] = domain
