@@ -217,3 +217,19 @@ def advertise(times: int) -> None:
         there = ("ff02::1", 0, 0, socket.if_nametoindex("eth0"))
         for _ in range(times):
             mouth.sendto(bytes((134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 255)) + bytes(8), there)
+
+
+async def test_a_station_with_anothers_mac_gets_nothing_of_its_frames() -> None:
+    """Ports do not learn: what is sent to a MAC goes to where it was attached."""
+    async with running() as host:
+        await an_instance(host)
+        for address, port in ((mac(7), "hp-st1"), (mac(8), "hp-st2")):
+            host.want(host.local, address, port)
+        other = msgspec.structs.replace(STATION, name="hp-st2", netns="iout", mac=mac(8), addresses=((ip(8), 24),))
+        host.forwarding.set(other)
+        await host.settle()
+        before = sh("bridge fdb show br hp-br100 | grep 02:00:00:00:00:08")
+        sh("ip -n ist link set eth0 address 02:00:00:00:00:08")
+        sh("ip netns exec ist ping -c 1 -W 1 10.1.0.99", check=False)
+        assert sh("bridge fdb show br hp-br100 | grep 02:00:00:00:00:08") == before
+        assert "dev hp-st2" in before
