@@ -146,7 +146,8 @@ class Soak:
         """By SIGKILL or SIGTERM, of one that is not watched."""
         chosen = self.random.choice([*self.edges[1:], self.reflectors[1]])
         chosen.kill() if self.random.random() < 0.5 else chosen.stop()
-        chosen.start()
+        chosen.start(wait=False)
+        chosen.await_answer(limit=120.0)
 
     def damage(self) -> None:
         host, vni = self.random.choice(self.edges).host, self.random.choice(VNIS)
