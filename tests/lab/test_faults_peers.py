@@ -24,7 +24,7 @@ from tests.lab.speaker import Speaker
 from tests.lab.test_faults import BLOCK, fresh
 from tests.lab.trial import Trial
 
-pytestmark = pytest.mark.kernel("nft", "vxlan")
+pytestmark = [pytest.mark.kernel("nft", "vxlan"), pytest.mark.timeout(180)]
 
 CUT = """
 nft add table inet cut

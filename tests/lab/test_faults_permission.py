@@ -15,7 +15,7 @@ from tests.forwarding.world import VTEP2, VTEP3, ip, mac
 from tests.lab.dataplane_host import DataplaneHost, fdb_self, running, sh
 from tests.lab.trial import Trial
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
 
 CAP_NET_ADMIN = 12
 VERSION_3 = 0x20080522
