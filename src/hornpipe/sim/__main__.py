@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -18,9 +19,12 @@ from collections.abc import Sequence
 from hornpipe.sim.campaign import Terms, campaign, play, shape_of, shrink
 from hornpipe.sim.growth import GROWING, Growth, resident
 from hornpipe.sim.schedule import Outcome
+from hornpipe.sim.share import share
 from hornpipe.sim.world import Shape
 
 MAX_FAILURES = 5
+PROGRESS = 250
+"""Schedules between two lines that say how far it is."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -80,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"again with: ./dev sim --replay {outcome.seed}{sized} --shrink\n", flush=True)
             if failed >= MAX_FAILURES:
                 break
-        if len(times) % 1000 == 0:
+        if len(times) % PROGRESS == 0:
             print(f"{len(times)} schedules, {failed} failed, {time.perf_counter() - began:.0f} s", flush=True)
     times.sort()
     print(
@@ -104,6 +108,8 @@ def grow(options: argparse.Namespace) -> int:
 
 
 def grown(size: int, seed: int) -> int:
+    gc.set_threshold(1_000_000, 50, 50)
+    share()
     growth = Growth(size, seed)
     shape = growth.shape
     print(f"\n{size} hosts, {size * shape.ports} ports, {shape.reflectors} reflectors", flush=True)

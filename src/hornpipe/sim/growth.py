@@ -6,7 +6,6 @@ in virtual seconds until the whole world is right again, and its messages are co
 
 from __future__ import annotations
 
-import gc
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ from typing import NamedTuple
 
 from hornpipe.sim.check import is_right
 from hornpipe.sim.inventory import Station
-from hornpipe.sim.share import share
 from hornpipe.sim.world import Shape, World
 
 GROWING = Shape(hosts=0, reflectors=2, ports=50, instances=10, span=20)
@@ -60,8 +58,6 @@ def resident() -> int:
 
 class Growth:
     def __init__(self, hosts: int, seed: int = 1, shape: Shape = GROWING) -> None:
-        gc.set_threshold(1_000_000, 50, 50)
-        share()
         self.before = resident()
         self.shape = shape._replace(hosts=hosts, span=min(hosts, shape.span))
         self.world = World(seed, self.shape, traced=False)
@@ -70,7 +66,6 @@ class Growth:
     def events(self) -> Iterator[Event]:
         world = self.world
         yield self._event("start", world.populate, 0.5)
-        gc.freeze()
         first, second = world.hosts[0], world.hosts[1]
         station = world.new_station(world.vni_of(0, 0))
         yield self._event("port comes", lambda: world.attach(first, station))
