@@ -147,7 +147,7 @@ def table(rows: list[dict[str, object]]) -> str:
 
 def main(trials: str, document: str) -> None:
     rows = [json.loads(line) for line in Path(trials).read_text(encoding="utf-8").splitlines()]
-    rows.sort(key=lambda row: str(row.get("module", "")))  # as in the sources, wherever each module ran
+    rows.sort(key=lambda row: str(row["module"]))  # as in the sources, wherever each module ran
     text = Path(document).read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
