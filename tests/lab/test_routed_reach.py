@@ -13,6 +13,7 @@ from hornpipe.demo.node import Node
 from hornpipe.demo.site import Site
 from hornpipe.demo.until import until
 from tests.lab import frr, routed
+from tests.lab.features import have
 from tests.lab.overlay import RR
 from tests.lab.routed import REFLECTORS, UNDERLAY, pings
 
@@ -62,6 +63,18 @@ def site(request: pytest.FixtureRequest, net: Net) -> Iterator[Site]:
 def test_between_two_hosts_of_ours(site: Site, vpn: str) -> None:
     """MPLS over Ethernet, MPLS over GRE, type 5."""
     pings(site, (vpn, "h1"), (vpn, "h2"))
+
+
+def test_mpls_over_udp(net: Net, site: Site) -> None:
+    if not have("fou-tunnel"):
+        pytest.skip("unavoidable: this kernel has no FOU transmit (CONFIG_NET_FOU_IP_TUNNELS)")
+    violet = routed.ipvpn("violet", f"{routed.ASN}:5", encapsulations=["mpls-udp"])
+    for made, name in zip(net.nodes, HOSTS, strict=True):
+        made.host.shell("ip netns add violet 2>/dev/null", check=False)
+        port = {**routed.port("violet", name), "instance": violet}
+        with made.client() as client:
+            client.attach(str(port.pop("name")), wait=True, **port)
+    pings(site, ("violet", "h1"), ("violet", "h2"))
 
 
 @pytest.mark.parametrize(("vpn", "far"), [("red", "f1"), ("blue", "f2"), ("green", "f1")])
