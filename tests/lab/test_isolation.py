@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from hornpipe.forwarding.entry import Gateway, NetnsPort
+from hornpipe.netlink import ingress
 from hornpipe.netlink.ingress import BLOCK
 from tests.forwarding.world import BRIDGE, VTEP2, ip, mac
 from tests.lab.dataplane_host import DataplaneHost, devices, running, sh
@@ -233,3 +234,18 @@ async def test_a_station_with_anothers_mac_gets_nothing_of_its_frames() -> None:
         sh("ip netns exec ist ping -c 1 -W 1 10.1.0.99", check=False)
         assert sh("bridge fdb show br hp-br100 | grep 02:00:00:00:00:08") == before
         assert "dev hp-st2" in before
+
+
+async def test_a_kernel_without_the_means_forwards_no_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ingress.new_filter()
+    monkeypatch.setattr(ingress, "new_filter", lambda: whole.replace(b"bpf\0", b"not\0"))
+    async with running() as host:
+        assert set(host.forwarding.features) >= {"ingress"}
+        await an_instance(host)
+        assert host.forwarding.entry_status(CLOSED.key) == ("done", "")
+        send_by(own_mac("hp-br100"))
+        assert "beyond 4" not in reached()
+        assert "clsact" not in sh("tc qdisc show")
+        host.forwarding.set(BRIDGE)
+        await host.settle()
+        assert reached() == ALL

@@ -37,18 +37,29 @@ _UNABLE = (errno.ENOENT, errno.EOPNOTSUPP)
 """No such qdisc, or no such classifier, in this kernel."""
 
 
-def set_closed(sock: RouteSocket, found: LinkMessage, closed: bool, results: Results) -> None:
-    if closed:
-        try:
-            close(sock, found.index)
-        except Failure as failure:
-            if failure.number not in _UNABLE:
-                raise
-            sock.attempt(RTM_DELQDISC, 0, ingress.delete_qdisc(found.index), *_ABSENT)
-            sysctl.write_all({f"ipv4/conf/{found.name}/forwarding": 0})
-    elif _in_block(sock, found.index):
-        sock.attempt(RTM_DELQDISC, 0, ingress.delete_qdisc(found.index), *_ABSENT)
-    results.closed.append((found.index, closed))
+class Closing:
+    def __init__(self, sock: RouteSocket) -> None:
+        self._sock = sock
+        self._half: set[int] = set()
+        """Indexes of those that could only be kept from forwarding IPv4."""
+
+    def set(self, found: LinkMessage, closed: bool, results: Results) -> None:
+        if closed:
+            try:
+                close(self._sock, found.index)
+            except Failure as failure:
+                if failure.number not in _UNABLE:
+                    raise
+                self._sock.attempt(RTM_DELQDISC, 0, ingress.delete_qdisc(found.index), *_ABSENT)
+                sysctl.write_all({f"ipv4/conf/{found.name}/forwarding": 0})
+                self._half.add(found.index)
+        elif _in_block(self._sock, found.index):
+            self._sock.attempt(RTM_DELQDISC, 0, ingress.delete_qdisc(found.index), *_ABSENT)
+        elif found.index in self._half:
+            self._half.discard(found.index)
+            usual = int(sysctl.read("ipv4/conf/default/forwarding") or 0)
+            sysctl.write_all({f"ipv4/conf/{found.name}/forwarding": usual})
+        results.closed.append((found.index, closed))
 
 
 def close(sock: RouteSocket, index: int) -> None:

@@ -6,7 +6,7 @@ import errno
 import os
 
 from hornpipe.dataplane.linux import sysctl
-from hornpipe.dataplane.linux.closing import set_closed
+from hornpipe.dataplane.linux.closing import Closing
 from hornpipe.dataplane.linux.mirror import as_link
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
@@ -31,6 +31,7 @@ class Devices:
 
     def __init__(self, sock: RouteSocket) -> None:
         self.sock = sock
+        self._closing = Closing(sock)
 
     def link(self, name: str) -> LinkMessage | None:
         return find_link(self.sock, link.by_name(name))
@@ -81,7 +82,7 @@ class Devices:
         take_no_advice(entry.name)
         if found.snooping:
             self.change(link.change_bridge(found.index))
-        set_closed(self.sock, found, entry.closed, results)
+        self._closing.set(found, entry.closed, results)
         master = self.vrf_index(entry.vrf)
         if found.master != master and (master or self._is_ours(found.master)):
             self.change(link.change(found.index, master=master))
