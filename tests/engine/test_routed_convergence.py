@@ -314,7 +314,7 @@ def check_vpn_routes(world: World) -> None:
         for prefix, ways in found.items():
             if len(ways) > 1 or prefix in edge.local.ways or ways[0][0] == packed(OURS):
                 continue
-            way = world.host.kernel.underlay.get(ways[0][0])
+            way = world.host.kernel.underlay.get(ways[0][0][-4:])
             if way is not None and way.device not in world.host.kernel.links:
                 continue  # the route waits for the interface
             words = routes[(edge.devices.table, prefix)]
