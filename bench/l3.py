@@ -58,7 +58,7 @@ def at_rest(pids: list[int], limit: float = LIMIT) -> float:
     while time.perf_counter() - since < 0.5 and time.perf_counter() < end:
         time.sleep(0.02)
         now = cpu_seconds(pids)
-        if now - used > 0.005:
+        if now - used > 0.002:
             since, used = time.perf_counter(), now
     return since
 

@@ -205,7 +205,10 @@ class Edge(NamedTuple):
 
 
 def accept(listener: socket.socket) -> Speaker:
-    return Speaker.accept(listener, limit=60, router_id=RR, families=(wire.EVPN, wire.VPNV4), restart=RESTART)
+    """Without hold time: a phase may take longer than one, and we are silent meanwhile. A daemon may be busy for long
+    before it connects again."""
+    families = (wire.EVPN, wire.VPNV4)
+    return Speaker.accept(listener, limit=240, router_id=RR, families=families, hold=0, restart=RESTART)
 
 
 def start(site: Site, case: Case, name: str) -> Edge:
