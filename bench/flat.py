@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-WARMING = 0.25
-"""Of the samples."""
+WARMING = 300.0
+"""Seconds in which bounded lists (events, withdrawals, prepared messages) fill; of a short run at most half."""
 GROWTH_SHARE, GROWTH_MB = 0.04, 3.0
 """What may be the allocator's: a share of what there is, or so much."""
 
 
 def growth(samples: Sequence[tuple[float, float]]) -> float:
     """By how much (time, value) samples grow from the end of the warming to the last, by least squares."""
-    kept = samples[int(len(samples) * WARMING) :]
-    if len(kept) < 3:
+    if len(samples) < 6:
         raise ValueError(f"{len(samples)} samples say nothing")
+    begin, end = samples[0][0], samples[-1][0]
+    kept = [sample for sample in samples if sample[0] >= begin + min(WARMING, (end - begin) / 2)]
     mean_time = sum(time for time, _ in kept) / len(kept)
     mean = sum(value for _, value in kept) / len(kept)
     spread = sum((time - mean_time) ** 2 for time, _ in kept)
