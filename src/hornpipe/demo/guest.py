@@ -57,7 +57,8 @@ def advice(lacked: Mapping[str, str], root: Path | None) -> str:
 
 def become(root: Path, command: Sequence[str], interactive: bool) -> None:
     """This process becomes the launcher: signals and exit status are the command's."""
-    options = ["--interactive"] if interactive else ["--timeout", str(LIMIT)]
+    quiet = ["--kernel-argument", "loglevel=1"]  # the terminal is the kernel's console, too
+    options = ["--interactive", *quiet] if interactive else ["--timeout", str(LIMIT)]
     if sys.stdout.isatty() and not interactive:
         options += ["--env", "CLICOLOR_FORCE=1"]  # what the guest writes to is a file
     os.chdir(root)
