@@ -21,6 +21,7 @@ from types import FrameType
 from hornpipe.demo import guest, sandbox
 from hornpipe.demo.frr import daemons_directory
 from hornpipe.demo.host import CommandFailed
+from hornpipe.demo.node import SCRIPTS
 from hornpipe.demo.routed_story import FEATURES, RoutedStory
 from hornpipe.demo.screen import Screen
 from hornpipe.demo.site import Site
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--shell", action="store_true", help="a shell on h1 when all is built; leaving it ends the lab")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
-    os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
+    os.environ["PATH"] = f"{SCRIPTS}:{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
     if packages := missing(arguments.l3):
         print(f"hornpipe demo: apt-get install {' '.join(packages)}", file=sys.stderr)
         return 1
