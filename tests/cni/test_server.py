@@ -82,7 +82,8 @@ def test_only_root_may_ask(daemon: Daemon) -> None:
 def test_an_add_whose_caller_has_gone_is_undone(daemon: Daemon, netns: str) -> None:
     slow = daemon.bin / "slow-ipam"
     slow.write_text(
-        '#!/bin/sh\n[ $CNI_COMMAND = ADD ] || exit 0\nsleep 0.3\necho \'{"ips":[{"address":"10.7.0.5/24"}]}\'\n'
+        '#!/bin/sh\necho $CNI_COMMAND >> $0.asked\n[ $CNI_COMMAND = ADD ] || exit 0\n'
+        'sleep 0.3\necho \'{"ips":[{"address":"10.7.0.5/24"}]}\'\n'
     )
     slow.chmod(0o755)
     config = b'{"cniVersion":"1.0.0","name":"red","type":"hornpipe","ipam":{"type":"slow-ipam"}}'
@@ -93,14 +94,12 @@ def test_an_add_whose_caller_has_gone_is_undone(daemon: Daemon, netns: str) -> N
         connection.connect(str(daemon.directory / "cni.sock"))
         socket.send_fds(connection, [b"hornpipe\0" + head + b"\0" + config], [file.fileno()])
         connection.shutdown(socket.SHUT_WR)
-    seen = False
-    for _ in range(200):
-        there = bool(daemon.ports())
-        if seen and not there:
+    asked = daemon.bin / "slow-ipam.asked"
+    for _ in range(500):
+        if asked.exists() and asked.read_text().split() == ["ADD", "DEL"] and not daemon.ports():
             break
-        seen = seen or there
         time.sleep(0.01)
-    assert seen
+    assert asked.read_text().split() == ["ADD", "DEL"]
     assert daemon.ports() == []
 
 
