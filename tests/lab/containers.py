@@ -55,6 +55,6 @@ class Cni:
     def assert_nothing_left(self, who: str = "cni") -> None:
         ports = [row["name"] for row in self.node.rows("/v1/ports")]
         assert ports == [], f"{who}: ports"
-        assert self.leases() == {}, f"{who}: leases"
+        until(f"{who}: no lease is left", lambda: self.leases() == {})
         until(f"{who}: no interface is left", lambda: self.links() == [])
         assert [row["nlri"] for row in self.node.rows("/v1/routes", peer="local")] == [], f"{who}: routes"

@@ -131,4 +131,4 @@ def test_a_new_process_takes_over_without_a_lost_packet(edges: tuple[Edge, Edge]
     assert ", 0% packet loss" in report, report
     assert [event for event in watch.since(mark) if event.what.startswith("del")] == []
     watch.stop()
-    assert [row["state"] for row in right.rows("/v1/ports")] == ["up"]
+    until("the port has been looked at", lambda: [row["state"] for row in right.rows("/v1/ports")] == ["up"])
