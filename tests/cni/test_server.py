@@ -82,7 +82,7 @@ def test_only_root_may_ask(daemon: Daemon) -> None:
 def test_an_add_whose_caller_has_gone_is_undone(daemon: Daemon, netns: str) -> None:
     slow = daemon.bin / "slow-ipam"
     slow.write_text(
-        '#!/bin/sh\necho $CNI_COMMAND >> $0.asked\n[ $CNI_COMMAND = ADD ] || exit 0\n'
+        "#!/bin/sh\necho $CNI_COMMAND >> $0.asked\n[ $CNI_COMMAND = ADD ] || exit 0\n"
         'sleep 0.3\necho \'{"ips":[{"address":"10.7.0.5/24"}]}\'\n'
     )
     slow.chmod(0o755)

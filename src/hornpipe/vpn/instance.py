@@ -311,7 +311,7 @@ class Instance:
             station.late_until = 0.0
             self._claim(station, remote, now)
             lost = self._outranked(station, remote)
-        station.reason = ""
+        was_elsewhere, station.reason = bool(station.reason), ""
         if remote is not None and lost:
             station.reason = f"{'sticky ' if remote.claim.sticky else ''}at {Address(remote.vtep)}" + (
                 f", sequence {remote.claim.sequence}" if remote.claim.sequence else ""
@@ -319,7 +319,7 @@ class Instance:
             if station.here:
                 self.around.notify("mac.moved", f"{self.key} {Mac(station.mac)}", f"now {station.reason}")
                 self._count(station, now)
-        elif not lost and not station.here and not fresh:
+        elif not lost and not station.here and was_elsewhere:
             self.around.notify("mac.returned", f"{self.key} {Mac(station.mac)}", "no better claim any more")
         if remote is not None and station.sticky and not remote.local and not lost:
             station.reason = f"sticky, but {Address(remote.vtep)} claims it too"
