@@ -5,6 +5,7 @@ from __future__ import annotations
 from hornpipe.engine.rows import PortRow
 from hornpipe.engine.trace import kernel
 from hornpipe.engine.trace.find import address_text
+from hornpipe.engine.trace.path import targets_text
 from hornpipe.engine.trace.trail import Trail
 from hornpipe.net.mac import Mac
 from hornpipe.net.rd import RouteDistinguisher
@@ -74,7 +75,9 @@ def bridged(trail: Trail, instance: Instance) -> None:
     devices, domain = instance.devices, instance.domain
     subject = f"{instance.key} evpn vni {instance.vni} rd {RouteDistinguisher(instance.rd)}"
     if instance.ready:
-        trail.say("instance", subject, "ok", f"bridge {devices.bridge}, imports {len(domain.import_rts)} route targets")
+        trail.say(
+            "instance", subject, "ok", f"bridge {devices.bridge}, imports {targets_text(sorted(domain.import_rts))}"
+        )
     else:
         reason, since = f"waiting for bridge {domain.bridge}", trail.seen.link_gone(domain.bridge)
         trail.say("instance", subject, "broken", reason, since, f"create the bridge {domain.bridge}")
