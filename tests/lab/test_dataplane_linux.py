@@ -13,6 +13,7 @@ import pytest
 from hornpipe.dataplane.linux.sock import widen
 from hornpipe.forwarding.entry import Bridge, Gateway, NetnsPort, Port, Vxlan
 from hornpipe.forwarding.table import flood_key
+from hornpipe.netlink.link import MADE
 from hornpipe.netlink.number import (
     AF_BRIDGE,
     NLM_F_ACK,
@@ -378,6 +379,29 @@ async def test_devices_nobody_wants_go_at_the_prune_gate() -> None:
         assert not [name for name in found if name.startswith("hp-")]
         assert {"h4br0", TAP} <= found.keys()
         assert "master" not in found[TAP]
+
+
+async def test_what_was_made_and_not_yet_marked_goes_at_the_prune_gate() -> None:
+    """A daemon that is killed between a link and its alias; a link without the group is somebody else's."""
+    sh("ip link add hp-br777 type bridge; ip link add hp-br778 type bridge")
+    sh(f"ip link set hp-br777 group {MADE}")
+    async with running(flush=False) as host:
+        host.forwarding.prune()
+        await host.settle()
+        assert "hp-br777" not in devices()
+        assert "hp-br778" in devices()
+    sh("ip link del hp-br778")
+
+
+async def test_a_link_is_ours_as_soon_as_it_is_there() -> None:
+    """The kernel takes an alias only of a link that is there already, but a group with the request that makes it."""
+    async with running(flush=False) as host:
+        await populated(host)
+        host.forwarding.set(NETNS)
+        await host.settle()
+        lines = [line for line in sh("ip -o link").splitlines() if line.split()[1].startswith("hp-")]
+        assert len(lines) == 3
+        assert [line for line in lines if f" group {MADE} " not in line] == []
 
 
 async def test_flush_leaves_nothing_of_ours_and_everything_else() -> None:

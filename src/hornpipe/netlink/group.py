@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hornpipe.netlink.link import header
 from hornpipe.netlink.message import u32
+from hornpipe.netlink.number import IFLA_GROUP
 
-IFLA_GROUP = 27
 LEAVING = 0x48500001
 """Links of ours that are being deleted; a number nobody else is likely to use."""
 

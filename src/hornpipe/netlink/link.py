@@ -22,6 +22,7 @@ from hornpipe.netlink.number import (
     IFLA_EXT_MASK,
     IFLA_GRE_LOCAL,
     IFLA_GRE_REMOTE,
+    IFLA_GROUP,
     IFLA_IFALIAS,
     IFLA_IFNAME,
     IFLA_INET6_ADDR_GEN_MODE,
@@ -52,6 +53,10 @@ from hornpipe.netlink.number import (
 _IFINFOMSG = struct.Struct("=BBHiII")
 """family, pad, device type, ifindex, flags, change mask"""
 IFINFOMSG_SIZE = 16
+MADE = 0x48500002
+"""Group of every link that is made here; a number nobody else is likely to use."""
+MADE_ALIAS = "hornpipe:"
+"""How the alias of a link of ours begins (`hornpipe.forwarding.entry.ALIAS`): ours, of no instance."""
 _TUNNELS = dict.fromkeys(("gre", "ip6gre"), (IFLA_GRE_LOCAL, IFLA_GRE_REMOTE)) | dict.fromkeys(
     ("ipip", "ip6tnl"), (IFLA_IPTUN_LOCAL, IFLA_IPTUN_REMOTE)
 )
@@ -168,6 +173,11 @@ def dump() -> bytes:
     return header() + u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
 
 
+def made_by_us() -> bytes:
+    """To be added to the payload of a link that is made: whoever dies before the alias is set leaves this mark."""
+    return u32(IFLA_GROUP, MADE)
+
+
 class LinkMessage:
     """RTM_NEWLINK or RTM_DELLINK as read. AF_BRIDGE messages tell only of a port's flags (`is_port_event`)."""
 
@@ -203,7 +213,9 @@ class LinkMessage:
         self.mtu = integer(found.get(IFLA_MTU, b""))
         self.master = integer(found.get(IFLA_MASTER, b""))
         self.peer = integer(found.get(IFLA_LINK, b""))
-        self.alias = string(found.get(IFLA_IFALIAS, b""))
+        # The alias comes after the link. Until then the group, which comes with it, says that it is ours, of nothing.
+        made = integer(found.get(IFLA_GROUP, b"")) == MADE
+        self.alias = string(found.get(IFLA_IFALIAS, b"")) or (MADE_ALIAS if made else "")
         self.kind = string(info.get(IFLA_INFO_KIND, b""))
         self.details = details
         self.vxlan = details if self.kind == "vxlan" else {}

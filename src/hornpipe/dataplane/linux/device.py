@@ -41,7 +41,7 @@ class Devices:
 
     def create(self, name: str, payload: bytes) -> LinkMessage:
         """A new link, without IPv6 addresses of its own, and with no other router than this host."""
-        self.sock.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload)
+        self.sock.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, payload + link.made_by_us())
         found = self.link(name)
         if found is None:
             raise Conflict(f"{name} vanished as soon as it was made")
