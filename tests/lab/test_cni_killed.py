@@ -35,6 +35,7 @@ def cni(site: Site) -> Cni:
 def start_victim(cni: Cni, step: str) -> None:
     node = cni.node
     node.kill()
+    cni.host.run("rm", "-f", "/run/hornpipe/cni.sock")  # of the one that was killed: it would look as if it served
     words = [cni_victim.__file__, step, "--config", node.file, "--runtime-dir", node.runtime_dir]
     node.process = cni.host.spawn(sys.executable, *words, log="victim.log")
     until("the victim answers", node._answers)
