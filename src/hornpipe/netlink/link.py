@@ -55,8 +55,8 @@ _IFINFOMSG = struct.Struct("=BBHiII")
 IFINFOMSG_SIZE = 16
 MADE = 0x48500002
 """Group of every link that is made here; a number nobody else is likely to use."""
-MADE_ALIAS = "hornpipe:"
-"""How the alias of a link of ours begins (`hornpipe.forwarding.entry.ALIAS`): ours, of no instance."""
+MADE_ALIAS = "hornpipe:\0"
+"""Begins as the alias of a link of ours does (`hornpipe.forwarding.entry.ALIAS`) and is no alias: none has a zero."""
 _TUNNELS = dict.fromkeys(("gre", "ip6gre"), (IFLA_GRE_LOCAL, IFLA_GRE_REMOTE)) | dict.fromkeys(
     ("ipip", "ip6tnl"), (IFLA_IPTUN_LOCAL, IFLA_IPTUN_REMOTE)
 )
