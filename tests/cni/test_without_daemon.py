@@ -71,6 +71,21 @@ def test_del_is_recorded_and_carried_out_when_the_daemon_returns(daemon: Daemon,
     assert left(daemon) == []
 
 
+def test_del_recorded_while_the_daemon_started_needs_nobody_to_ask_again(daemon: Daemon, netns: str) -> None:
+    """It had looked for records already and did not listen yet."""
+    daemon.runtime.add(red(), "c1", netns)
+    daemon.kill()
+    daemon.runtime.delete(red(), "c1", netns)
+    (kept,) = left(daemon)
+    text = kept.read_bytes()
+    kept.unlink()
+    daemon.start()
+    assert daemon.ports() != []
+    kept.write_bytes(text)
+    until("the port is gone", lambda: daemon.ports() == [] and left(daemon) == [])
+    assert_nothing_left(daemon)
+
+
 def test_del_that_cannot_be_recorded_says_so(stopped: Daemon) -> None:
     stopped.directory.write_text("in the way")
     with pytest.raises(PluginError) as refused:

@@ -224,7 +224,8 @@ def test_masquerading(site: Site) -> None:
     cni.runtime.delete(net, "c1", "/run/netns/c1")
     cni.pings("c2", "192.0.2.77")
     cni.runtime.delete(net, "c2", "/run/netns/c2")
-    assert "hornpipe-cni" not in cni.host.run("nft", "list", "tables").stdout
+    # a DEL of the moment before the daemon listens again is carried out a little later
+    until("the table is gone", lambda: "hornpipe-cni" not in cni.host.run("nft", "list", "tables").stdout)
 
 
 def in_parallel(count: int, what: Callable[[int], None], at_once: int = 10) -> float:

@@ -32,6 +32,8 @@ PATIENCE = 10.0
 ENDING = 5.0
 """Seconds for what is under way when the daemon stops."""
 BACKLOG = 1024
+SWEEP = 1.0
+"""Seconds between looks for what executables recorded in the moments around a start, when nobody listened yet."""
 
 
 class Server:
@@ -40,6 +42,7 @@ class Server:
         self._tombstones = Tombstones(path.parent, self._bury)
         self._listener: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.Task[None] | None = None
 
     # ---- life
 
@@ -61,9 +64,20 @@ class Server:
             raise
         self._listener = listener
         asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+        self._sweeper = asyncio.create_task(self._sweep_again())
+
+    async def _sweep_again(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            try:
+                await self._tombstones.sweep()
+            except OSError as error:
+                LOG.warning("%s: %s", error.filename, error.strerror)
 
     async def stop(self) -> None:
         """No more requests; those under way may end, or their senders record them."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         if self._listener is not None:
             asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()

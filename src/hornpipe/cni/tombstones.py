@@ -1,7 +1,8 @@
 """What the executable recorded while the daemon did not answer: requests whose attachments are to be taken away.
 
-They are carried out at the start, before the socket is there, and before each ADD: a runtime that tries again after an
-ADD without an answer does so after its executable has left the record, so the new attachment is never taken for it.
+They are carried out at the start, before the socket is there, every second from then on, for those of the moments
+between, and before each ADD: a runtime that tries again after an ADD without an answer does so after its executable has
+left the record, so the new attachment is never taken for it.
 """
 
 from __future__ import annotations
