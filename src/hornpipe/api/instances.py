@@ -58,7 +58,7 @@ def named(call: Call, parameter: str) -> dict[str, object]:
 async def put_instance(call: Call) -> Reply:
     check_precondition(call, DEFAULT_SOURCE)
     engine = call.context.engine
-    spec = InstanceSpec(**named(call, "instance"))  # type: ignore[arg-type]
+    spec = InstanceSpec(**named(call, "instance"))  # type: ignore[arg-type]  # the operation table has checked the members
     source = engine.sources.get(DEFAULT_SOURCE, SourceSpec())
     others = tuple(instance for instance in source.instances if instance.name != spec.name)
     changed = msgspec.structs.replace(source, instances=(*others, spec))

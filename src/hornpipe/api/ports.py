@@ -85,7 +85,7 @@ async def put_port(call: Call) -> Reply:
     instance = fields["instance"]
     if isinstance(instance, InstanceSpec):
         fields["instance"] = instance.name
-    port = PortSpec(**fields)  # type: ignore[arg-type]
+    port = PortSpec(**fields)  # type: ignore[arg-type]  # the operation table has checked the members
     outcome = call.context.engine.attach(
         query.source, instance if isinstance(instance, InstanceSpec) else None, port, call.context.now()
     )

@@ -77,7 +77,7 @@ class Dump:
         for name, command in (*KERNEL, ("journal", JOURNAL)):
             self._try(f"kernel/{name}.txt", lambda command=command: _run(command))  # type: ignore[misc]  # as above
         for file in debug["record"] if isinstance(debug, dict) else ():
-            self._try(f"record/{Path(file).name}", lambda file=file: Path(file).read_bytes())  # type: ignore[misc]
+            self._try(f"record/{Path(file).name}", lambda file=file: Path(file).read_bytes())  # type: ignore[misc]  # same
         if self._missing:
             self._add("missing.txt", "\n".join(self._missing))
         return self._missing

@@ -201,7 +201,7 @@ def endpoint_rows(instance: Instance, station: Station) -> Iterator[EndpointRow]
         yield EndpointRow(
             mac=str(Mac(station.mac)),
             ip=str(Address(address)) if address else "",
-            state=state,  # type: ignore[arg-type]
+            state=state,  # type: ignore[arg-type]  # a str of the literal words
             reason=reason,
             sequence=station.sequence,
             sticky=station.sticky,
@@ -216,11 +216,11 @@ def entry_rows(
 ) -> Iterator[EntryRow]:
     for row in listing(forwarding, kind, instance, status, skip):
         yield EntryRow(
-            kind=row.kind,  # type: ignore[arg-type]
+            kind=row.kind,  # type: ignore[arg-type]  # a str of the literal words
             instance=row.instance,
             device=row.device,
             key=row.key,
             value=row.value,
-            status=row.status,  # type: ignore[arg-type]
+            status=row.status,  # type: ignore[arg-type]  # as above
             reason=row.reason,
         )

@@ -70,7 +70,7 @@ class Fleet:
     def inject(self, address: str, target: str, families: tuple[int, ...] = (EVPN,), **more: object) -> Injector:
         """A scripted speaker at an address, with a session to `target`."""
         fields: dict[str, object] = {"router_id": address, "families": families, **more}
-        config = peer_of(target, **fields)  # type: ignore[arg-type]
+        config = peer_of(target, **fields)  # type: ignore[arg-type]  # fields of PeerConfig
         injector = Injector(config, self.now)
         self.injectors[address] = self.network.endpoints[address] = injector
         return injector
@@ -160,7 +160,7 @@ def peer_of(address: str, router_id: str = "", *, local_as: int = LOCAL_AS, **mo
         "router_id": bytes(Address.parse(router_id)),
         **more,
     }
-    return PeerConfig(address=address, **fields)  # type: ignore[arg-type]
+    return PeerConfig(address=address, **fields)  # type: ignore[arg-type]  # the caller names its fields
 
 
 def settings_of(
@@ -176,7 +176,7 @@ def settings_of(
         local_as=LOCAL_AS,
         router_id=address,
         local_address=address,
-        peers=tuple(peer_of(peer, address, **(peering or {})) for peer in peers),  # type: ignore[arg-type]
+        peers=tuple(peer_of(peer, address, **(peering or {})) for peer in peers),  # type: ignore[arg-type]  # as there
         reflector=reflector,
-        **fields,  # type: ignore[arg-type]
+        **fields,  # type: ignore[arg-type]  # fields of Settings
     )

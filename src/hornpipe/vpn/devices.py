@@ -67,7 +67,7 @@ class Devices:
         """Call `close` before and `start` after instead where VNI or bridge are other ones."""
         self._set()
         for state in self._states:
-            state.instance = state.table.instance = self.instance.key  # type: ignore[misc]
+            state.instance = state.table.instance = self.instance.key  # type: ignore[misc]  # read-only in the protocol, not in ours
         for port, checked in self.ports.items():
             self.port(port, checked)
 

@@ -56,6 +56,13 @@ class Devices:
     def delete(self, index: int) -> None:
         self.sock.attempt(RTM_DELLINK, 0, link.header(index), errno.ENODEV)
 
+    def make_way(self, found: LinkMessage, results: Results) -> None:
+        """Deletes a link that cannot become what is to have its name. `Conflict` if it is not ours."""
+        if not found.alias.startswith(ALIAS):
+            raise Conflict(f"{found.name} exists, is not what is wanted and not hornpipe's: remove or rename it")
+        self.delete(found.index)
+        results.gone.append(found.index)
+
     def bridge_of(self, entry: Vxlan | Port | NetnsPort | Gateway) -> LinkMessage:
         found = self.link(entry.bridge)
         if found is None:
@@ -104,10 +111,7 @@ class Devices:
         bridge = self.bridge_of(entry)
         found = self.link(entry.name)
         if found is not None and not _can_become(found, entry):
-            if not found.alias.startswith(ALIAS):
-                raise Conflict(f"{entry.name} exists, is not what is wanted and not hornpipe's: remove or rename it")
-            self.delete(found.index)
-            results.gone.append(found.index)
+            self.make_way(found, results)
             found = None
         if found is None:
             wanted = link.new_vxlan(entry.name, entry.vni, entry.local, entry.dstport, entry.mtu)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 
 from hornpipe.dataplane.linux import sysctl
-from hornpipe.dataplane.linux.device import Conflict, Devices
+from hornpipe.dataplane.linux.device import Devices
 from hornpipe.dataplane.linux.holding import set_addresses, take_addresses
 from hornpipe.dataplane.linux.lookup import neighbour
 from hornpipe.dataplane.linux.router import forward
@@ -47,10 +47,7 @@ class Gateways:
         devices = self._devices
         found = devices.link(entry.device)
         if found is not None and (found.kind != "macvlan" or found.peer != bridge.index):
-            if not found.alias.startswith(ALIAS):
-                raise Conflict(f"{entry.device} exists, is not what is wanted and not hornpipe's: remove or rename it")
-            devices.delete(found.index)
-            results.gone.append(found.index)
+            devices.make_way(found, results)
             found = None
         if found is None:
             mac = entry.mac or bridge.mac

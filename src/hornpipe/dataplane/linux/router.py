@@ -11,7 +11,7 @@ import logging
 import os
 
 from hornpipe.dataplane.linux import sysctl
-from hornpipe.dataplane.linux.device import Conflict, Devices
+from hornpipe.dataplane.linux.device import Devices
 from hornpipe.dataplane.linux.holding import addresses_on, set_addresses, stations_on, take_addresses
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
@@ -57,10 +57,7 @@ class Routers:
     def put_vrf(self, entry: Vrf, results: Results) -> None:
         found = self._devices.link(entry.name)
         if found is not None and (found.kind != "vrf" or found.table != entry.table):
-            if not found.alias.startswith(ALIAS):
-                raise Conflict(f"{entry.name} exists, is not what is wanted and not hornpipe's: remove or rename it")
-            self._devices.delete(found.index)
-            results.gone.append(found.index)
+            self._devices.make_way(found, results)
             found = None
         if found is None:
             found = self._devices.create(entry.name, kind.new_vrf(entry.name, entry.table))

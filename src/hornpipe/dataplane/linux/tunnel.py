@@ -26,10 +26,7 @@ class Tunnels:
     def put(self, entry: Tunnel, results: Results) -> None:
         found = self._devices.link(entry.name)
         if found is not None and not _fits(found, entry):
-            if not found.alias.startswith(ALIAS):
-                raise Conflict(f"{entry.name} exists, is not what is wanted and not hornpipe's: remove or rename it")
-            self._devices.delete(found.index)
-            results.gone.append(found.index)
+            self._devices.make_way(found, results)
             found = None
         if entry.encapsulation == "udp":
             self._ports.open(entry.dstport, len(entry.local) == 16)
