@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from pathlib import Path
 
 import pytest
 
 from hornpipe.engine.settings import ClientRange, Reflector
 from hornpipe.speaker import md5
+from hornpipe.speaker.listener import CannotSign
 from hornpipe.speaker.neighbour import of_peer
 from hornpipe.speaker.options import connecting
 from tests.speaker.conftest import Keep, Launch
 from tests.speaker.scripted import Host, Peer, ScriptedEngine, peer_config, settings, until
 
+OPTMEM_MAX = Path("/proc/sys/net/core/optmem_max")
 SILENCE = 0.3
 """How long to wait for an answer that must not come; loopback answers in microseconds."""
 
@@ -155,3 +158,18 @@ def test_a_password_the_kernel_will_not_take_closes_the_socket() -> None:
     neighbour = of_peer(peer_config("127.0.0.2", 179, password="x" * 81))
     with pytest.raises(ValueError, match="80 bytes"):
         connecting(neighbour, None)
+
+
+@needs_md5
+async def test_too_many_passwords_for_the_kernel_and_then_fewer(launch: Launch) -> None:
+    """net.core.optmem_max is per socket; what was put before the last one fitted is known at the next reload."""
+    limit = int(OPTMEM_MAX.read_text())  # noqa: ASYNC240 - a number of the kernel's
+    many = tuple(
+        peer_config(f"127.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 179, password="x")
+        for number in range(1, limit // 100)
+    )
+    speaker = await launch(settings(many[0]))
+    with pytest.raises(CannotSign, match="too many keys for the kernel, see net"):
+        await speaker.configure(settings(*many))
+    await speaker.configure(settings(*many[:10]))
+    await speaker.configure(settings())

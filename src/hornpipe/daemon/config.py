@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hornpipe.daemon import ini, schema
+from hornpipe.daemon import ini, keys, schema
 from hornpipe.daemon.configerror import ConfigError
 
 DEFAULT_PATH = "/etc/hornpipe/hornpipe.toml"
@@ -144,6 +144,7 @@ def _problems(config: schema.Config, legacy: bool) -> Iterator[Problem]:
     yield from _bgp_problems(config)
     yield from _peer_problems(config)
     yield from _reflector_problems(config)
+    yield from keys.problems(config)
     yield from _api_problems(config.api, legacy)
     yield from _range_problems(config)
     for number, text in enumerate(config.underlay.announce):

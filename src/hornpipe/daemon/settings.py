@@ -5,12 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from hornpipe.bgp import family as families
 from hornpipe.bgp.nlri.table import FAMILIES
 from hornpipe.bgp.session.config import EXTERNAL, PeerConfig, PrefixLimit, TcpAo
-from hornpipe.daemon import hostaddress, schema
+from hornpipe.daemon import hostaddress, keys, schema
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.engine.settings import ClientRange, Reflector, Settings
 from hornpipe.speaker import ao
@@ -165,7 +163,7 @@ class _Builder:
             return None
         if peer.password is not None:
             raise ConfigError(self.file, f"{key}.tcp_ao", "excludes password", "keep one of the two")
-        option = msgspec.convert(msgspec.to_builtins(peer.tcp_ao), TcpAo)
+        option = keys.option_of(peer.tcp_ao)
         if lacking := self._lacks_ao(option):
             raise ConfigError(self.file, f"{key}.tcp_ao", lacking, "use password (TCP MD5), or another kernel")
         return option

@@ -40,6 +40,7 @@ from hornpipe.dataplane.pump import Dataplane
 from hornpipe.engine.engine import Engine
 from hornpipe.engine.settings import Settings
 from hornpipe.speaker.discovery import CannotAdvertise
+from hornpipe.speaker.listener import CannotSign
 from hornpipe.speaker.speaker import Speaker
 from hornpipe.vpn.spec import Refused
 
@@ -172,6 +173,9 @@ class Daemon:
         except CannotAdvertise as error:
             reason = f"router advertisements for peers by interface cannot be sent: {error.strerror}"
             raise ConfigError(self._path, "peers", reason, "run as root or with CAP_NET_RAW, with IPv6") from error
+        except CannotSign as error:
+            remedy = "another kind of key; clients of one prefix can share one"
+            raise ConfigError(self._path, "peers", error.strerror or str(error), remedy) from error
         except OSError as error:
             remedy = "choose another bgp.listen_port or bgp.listen_address, or only connect with bgp.listen = false"
             raise ConfigError(self._path, "bgp.listen_port", error.strerror or str(error), remedy) from error

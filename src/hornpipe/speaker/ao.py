@@ -87,5 +87,7 @@ def lacking(key: TcpAo) -> str:
         except OSError as error:
             if error.errno == errno.ENOPROTOOPT:
                 return NO_AO
+            if error.errno == errno.ENOENT:
+                return f"the kernel has no {key.algorithm} ({ALGORITHMS[key.algorithm].decode()})"
             return f"the kernel does not take the key: {os.strerror(error.errno) if error.errno else error}"
     return ""

@@ -11,14 +11,18 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 
-from hornpipe.speaker import options, signature
+from hornpipe.speaker import keyring, options, signature
 from hornpipe.speaker.connection import Connection
+from hornpipe.speaker.keyring import Key
 from hornpipe.speaker.neighbour import TTL_SECURITY_TTL, Neighbour
-from hornpipe.speaker.signature import Signature
 
 BACKLOG = 1024
 """All clients of a reflector that comes back knock within a second."""
 ANY = ("0.0.0.0", "::")
+
+
+class CannotSign(OSError):
+    """The kernel does not take a key."""
 
 
 class Listener:
@@ -27,7 +31,8 @@ class Listener:
         self._make = make
         self._servers: dict[tuple[str, int], asyncio.Server] = {}
         self._sockets: dict[tuple[str, int], socket.socket] = {}
-        self._keys: dict[tuple[str, int], Signature] = {}
+        self._held: dict[tuple[str, int], set[Key]] = {}
+        """By socket; what it was given, also when it did not get all it was to have."""
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -41,17 +46,19 @@ class Listener:
         wanted = dict.fromkeys((address, port) for address in addresses or ANY)
         for name in [each for each in self._sockets if each not in wanted]:
             self._close(name)
-        keys = {(each.address, each.length): each.signature for each in neighbours if each.signature is not None}
-        for sock in self._sockets.values():
-            self._rekey(sock, keys)
+        keys = keyring.of(neighbours)
+        for name, sock in self._sockets.items():
+            _rekey(sock, self._held[name], keys)
             _allow_ttl_security(sock, neighbours)
-        self._keys = keys
         for name in wanted:
             if name not in self._sockets:
-                await self._open(name, neighbours, optional=not addresses)
+                await self._open(name, neighbours, keys, optional=not addresses)
 
-    async def _open(self, name: tuple[str, int], neighbours: tuple[Neighbour, ...], *, optional: bool) -> None:
+    async def _open(
+        self, name: tuple[str, int], neighbours: tuple[Neighbour, ...], keys: tuple[Key, ...], *, optional: bool
+    ) -> None:
         address, port = name
+        held: set[Key] = set()
         try:
             sock = options.listening(address, port)
         except OSError as error:
@@ -60,32 +67,44 @@ class Listener:
             raise OSError(error.errno, f"listen on {address} port {port}: {os.strerror(error.errno or 0)}") from error
         try:
             _allow_ttl_security(sock, neighbours)
-            for (peer, length), key in self._keys.items():
-                if options.family_of(peer) == sock.family:
-                    signature.put(sock, peer, length, key, listening=True)
+            _rekey(sock, held, keys)
             server = await self._loop.create_server(self._make, sock=sock, backlog=BACKLOG)
         except BaseException:
             sock.close()
             raise
         self._sockets[name] = sock
         self._servers[name] = server
-
-    def _rekey(self, sock: socket.socket, wanted: dict[tuple[str, int], Signature]) -> None:
-        for (address, length), key in self._keys.items():
-            if wanted.get((address, length)) != key and options.family_of(address) == sock.family:
-                signature.remove(sock, address, length, key)
-        for (address, length), key in wanted.items():
-            if self._keys.get((address, length)) != key and options.family_of(address) == sock.family:
-                signature.put(sock, address, length, key, listening=True)
+        self._held[name] = held
 
     def _close(self, name: tuple[str, int]) -> None:
-        del self._sockets[name]
+        del self._sockets[name], self._held[name]
         self._servers.pop(name).close()
 
     def close(self) -> None:
         """Stops listening; accepted connections are not concerned."""
         for name in list(self._sockets):
             self._close(name)
+
+
+def _rekey(sock: socket.socket, held: set[Key], keys: tuple[Key, ...]) -> None:
+    """What is not wanted goes first: the kernel has one key of a number, or password, of an address."""
+    wanted = [key for key in keys if options.family_of(key.address) == sock.family]
+    for key in held.difference(wanted):
+        signature.remove(sock, *key)
+        held.remove(key)
+    for key in wanted:
+        if key not in held:
+            _put(sock, key)
+            held.add(key)
+
+
+def _put(sock: socket.socket, key: Key) -> None:
+    try:
+        signature.put(sock, *key, listening=True)
+    except OSError as error:
+        full = error.errno == errno.ENOMEM
+        reason = "too many keys for the kernel, see net.core.optmem_max" if full else error.strerror
+        raise CannotSign(error.errno, f"the key of {key.address}/{key.length}: {reason}") from error
 
 
 def _allow_ttl_security(sock: socket.socket, neighbours: tuple[Neighbour, ...]) -> None:
