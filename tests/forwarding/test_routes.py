@@ -85,6 +85,33 @@ def test_a_refused_change_leaves_the_route_and_its_nexthop(world: RoutedWorld) -
     assert len(world.kernel.routing.nexthops) == 1
 
 
+def test_a_route_that_is_not_written_again_stays_and_so_does_its_nexthop(world: RoutedWorld) -> None:
+    """The kernel deletes routes with their nexthop, also those that it only refused to take once more."""
+    world.route(prefix(1), by_gre(VTEP2, 100))
+    world.run()
+    before = world.found()
+    world.route(prefix(2), by_gre(VTEP2, 100))
+    world.kernel.fail(1)
+    world.run()
+    world.kernel.fail(3)  # the nexthop that is doubted now, the new route and the old one
+    world.now += 6
+    world.forwarding.tick(world.now)
+    world.run()
+    world.now += 6
+    world.kernel.fail(3)
+    world.forwarding.tick(world.now)
+    world.run()
+    assert world.found() == before
+    world.now += 6
+    world.forwarding.tick(world.now)
+    world.run()
+    assert world.found() == {prefix(1): before[prefix(1)], prefix(2): before[prefix(1)]}
+    world.route(prefix(1), None)
+    world.route(prefix(2), None)
+    world.run()
+    assert len(world.forwarding.bulk.nexthops) == 0
+
+
 def test_what_was_refused_while_a_nexthop_went_is_tried_again_at_once(world: RoutedWorld) -> None:
     """As by ``ip nexthop flush`` between two messages of a batch, heard of before the batch is reported."""
     world.run()

@@ -51,11 +51,10 @@ class Routes:
                     continue
                 usable[id(hops)] = way
             old = ways.get(key)
-            if old is not way:
-                ways[key] = way
-                way.users += 1
-                if old is not None:
-                    self._before(chunk, key, old)
+            ways[key] = way
+            way.users += 1
+            if old is not None:  # the same one, if the route is only written again: it may be there all the same
+                self._before(chunk, key, old)
             if state.awaiting:
                 self._stop_waiting(state, key)
             if scanned and scanned.pop(key, _NOT_FOUND) == way.number:
