@@ -19,7 +19,7 @@ from typing import Any, Literal
 import pytest
 
 from hornpipe.demo import sandbox
-from tests.lab.features import lacking
+from tests.lab.features import beyond, lacking
 
 Kind = Literal["sandbox", "guest"]
 TIME_LIMIT = 900.0
@@ -49,8 +49,11 @@ class Reporter:
         self.file.write(json.dumps({"report": data}) + "\n")
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """In here a missing feature is an error, never a skip: the parent chose this kernel for having it."""
+        """In here a missing feature is an error, for the parent chose this kernel; not if none that can be installed
+        has it."""
         if missing := lacking(features_of(item)):
+            if reason := beyond(missing):
+                pytest.skip(reason)
             pytest.fail(f"this kernel lacks {', '.join(missing)}", pytrace=False)
 
 

@@ -6,8 +6,14 @@ Each is asked for by making the thing in a throw-away network namespace: 4 ms na
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
+import sys
 
+HAS_TCP_AO = (
+    "from hornpipe.bgp.session.config import TcpAo; from hornpipe.speaker import ao; "
+    "raise SystemExit(bool(ao.lacking(TcpAo(secret=str(1)))))"
+)
 PROBES = {
     "veth": "ip link add name x type veth peer name z",
     "dummy": "ip link add name x type dummy",
@@ -27,7 +33,10 @@ PROBES = {
     "ovs": "modprobe -qa openvswitch vport_vxlan; ovs-dpctl add-dp x",
     "nft": "nft add table inet x",
     "own-clock": "grep -q 'User Mode Linux' /proc/cpuinfo",
+    "tcp-ao": f"{sys.executable} -c '{HAS_TCP_AO}'",
 }
+RARE = {"tcp-ao": "CONFIG_TCP_AO", "fou-tunnel": "CONFIG_NET_FOU_IP_TUNNELS", "bareudp": "CONFIG_BAREUDP"}
+"""What Debian's guest kernel lacks, too: a test that needs it is skipped there and runs on a kernel built with it."""
 
 
 @functools.cache
@@ -38,3 +47,12 @@ def have(feature: str) -> bool:
 
 def lacking(features: list[str]) -> list[str]:
     return [feature for feature in features if not have(feature)]
+
+
+def beyond(missing: list[str]) -> str:
+    """Why nothing here can run what needs these; empty if a kernel that has been installed should have one of them."""
+    if not RARE.keys() >= set(missing):
+        return ""
+    named = ", ".join(f"{feature} ({RARE[feature]})" for feature in missing)
+    remedy = "UMLRUN_KERNEL names a guest kernel of your own, docs/lab.md"
+    return f"unavoidable: Linux {os.uname().release} lacks {named}; {remedy}"

@@ -9,7 +9,6 @@ import pytest
 
 from hornpipe.forwarding.entry import Bridge, MplsInput, Tunnel, Vxlan
 from hornpipe.forwarding.table import Hop
-from tests.lab.features import have
 from tests.lab.routed_host import VRF, RoutedHost, cable, namespaces, packed, running, sh, station, until
 
 pytestmark = pytest.mark.kernel("vrf", "mpls", "gre")
@@ -135,9 +134,8 @@ async def test_a_type_5_route_over_a_vni_of_its_own(core: str) -> None:
         await reach(one, two)
 
 
+@pytest.mark.kernel("fou-tunnel")
 async def test_mpls_over_udp() -> None:
-    if not have("fou-tunnel"):
-        pytest.skip("unavoidable: this kernel has no FOU transmit (CONFIG_NET_FOU_IP_TUNNELS)")
     async with both() as (one, two):
         for number, host in ((1, one), (2, two)):
             other = 3 - number

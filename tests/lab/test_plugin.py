@@ -119,3 +119,14 @@ def test_feature_the_machine_lacks_runs_in_a_guest(run_sample: Runner) -> None:
     status, output = run_sample(VRF)
     assert (status, "1 passed" in output) == (0, True), output
     assert (" s in guest" in output) == (not have("vrf"))
+
+
+@pytest.mark.skipif(
+    not os.access(umlrun.KERNEL, os.X_OK), reason=f"{umlrun.KERNEL} is missing (apt-get install user-mode-linux kmod)"
+)
+def test_what_no_kernel_here_has_is_skipped_with_the_remedy(run_sample: Runner) -> None:
+    """On Debian's guest kernel; on one of your own it runs."""
+    source = 'import pytest\n@pytest.mark.kernel("bareudp")\ndef test_it():\n    pass\n'
+    status, output = run_sample(source, "--strict-skips", "-rs")
+    assert status == 0, output
+    assert "1 passed" in output or "lacks bareudp (CONFIG_BAREUDP); UMLRUN_KERNEL names" in output

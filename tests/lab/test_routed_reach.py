@@ -13,7 +13,6 @@ from hornpipe.demo.node import Node
 from hornpipe.demo.site import Site
 from hornpipe.demo.until import until
 from tests.lab import frr, routed
-from tests.lab.features import have
 from tests.lab.overlay import RR
 from tests.lab.routed import REFLECTORS, UNDERLAY, pings
 
@@ -65,9 +64,8 @@ def test_between_two_hosts_of_ours(site: Site, vpn: str) -> None:
     pings(site, (vpn, "h1"), (vpn, "h2"))
 
 
+@pytest.mark.kernel("fou-tunnel")
 def test_mpls_over_udp(net: Net, site: Site) -> None:
-    if not have("fou-tunnel"):
-        pytest.skip("unavoidable: this kernel has no FOU transmit (CONFIG_NET_FOU_IP_TUNNELS)")
     violet = routed.ipvpn("violet", f"{routed.ASN}:5", encapsulations=["mpls-udp"])
     for made, name in zip(net.nodes, HOSTS, strict=True):
         made.host.shell("ip netns add violet 2>/dev/null", check=False)

@@ -56,7 +56,7 @@ def test_a_peer_is_signed_by_what_it_has() -> None:
     assert of_peer(peer_config("127.0.0.2", 179)).signature is None
 
 
-@pytest.mark.skipif(bool(ao.lacking(KEY)), reason="unavoidable: this kernel has no TCP-AO")
+@pytest.mark.kernel("tcp-ao")
 async def test_equal_keys_connect_and_others_get_no_answer() -> None:
     loop = asyncio.get_running_loop()
     with socket.socket() as listener:
@@ -72,3 +72,12 @@ async def test_equal_keys_connect_and_others_get_no_answer() -> None:
                 else:
                     with pytest.raises(TimeoutError):
                         await attempt
+
+
+def test_a_kernel_without_the_algorithm_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoCmac(socket.socket):
+        def setsockopt(self, *_: object) -> None:
+            raise OSError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(socket, "socket", NoCmac)
+    assert ao.lacking(TcpAo(secret="abc", algorithm="aes-128-cmac")) == "the kernel has no aes-128-cmac (cmac(aes128))"
