@@ -32,7 +32,7 @@ class Serving:
 
     def __enter__(self) -> Serving:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -41,7 +41,7 @@ class Serving:
     def stop(self) -> None:
         with suppress(RuntimeError):  # stopped already
             self.loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(60)
 
     def do(self, action: Callable[[], None]) -> None:
         """In the loop's thread, and then the pump has turned."""

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient
 from hornpipe.api import events
 from hornpipe.api.context import Context
 from tests.api.fake_engine import FakeEngine
+from tests.until import until
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -19,7 +20,7 @@ async def block(response: ClientResponse) -> str:
     """Up to the blank line."""
     text = ""
     while not text.endswith("\n\n"):
-        text += (await asyncio.wait_for(response.content.readline(), 5)).decode()
+        text += (await asyncio.wait_for(response.content.readline(), 60)).decode()
     return text
 
 
@@ -83,7 +84,7 @@ async def test_a_stopping_daemon_ends_its_streams(client: TestClient, context: C
     async with client.get("/v1/events", headers=STREAM) as response:
         await block(response)
         context.close()
-        assert await asyncio.wait_for(response.content.read(), 5) == b""
+        assert await asyncio.wait_for(response.content.read(), 60) == b""
 
 
 async def test_an_idle_stream_is_kept_alive(client: TestClient, monkeypatch: object) -> None:
@@ -99,13 +100,13 @@ async def test_an_idle_stream_is_kept_alive(client: TestClient, monkeypatch: obj
 async def test_a_reader_that_leaves_is_forgotten(client: TestClient, context: Context, engine: FakeEngine) -> None:
     async with client.get("/v1/events", headers=STREAM) as response:
         await block(response)
-    for _ in range(20):
+
+    def forgotten() -> bool:
         engine.happen("port.up", "tap0")
         context.progressed()
-        await asyncio.sleep(0.01)
-        if not context._waiters:
-            break
-    assert not context._waiters
+        return not context._waiters
+
+    await until(forgotten)
 
 
 async def test_a_bad_last_event_id_is_named(client: TestClient) -> None:

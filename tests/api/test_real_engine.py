@@ -78,7 +78,7 @@ async def test_an_interface_that_comes_later(client: TestClient, context: Contex
     engine.links_changed(engine.forwarding.take_presence(), 3.0)
     engine.turn(3.0)
     context.progressed()
-    assert (await asyncio.wait_for(waiting, 5)).status == 200
+    assert (await asyncio.wait_for(waiting, 60)).status == 200
 
 
 async def test_a_kernel_that_refuses(client: TestClient, engine: RealEngine) -> None:
@@ -92,7 +92,7 @@ async def test_a_kernel_that_refuses(client: TestClient, engine: RealEngine) -> 
 async def test_a_namespace(client: TestClient, engine: RealEngine) -> None:
     engine.kernel.namespaces["web"] = set()
     body = {"instance": RED, "netns": "web", "addresses": ["10.1.0.5/24"], "gateway": ["10.1.0.1"]}
-    response = await client.put("/v1/ports/web?wait=programmed&timeout=1", json=body)
+    response = await client.put("/v1/ports/web?wait=programmed&timeout=60", json=body)
     assert response.status == 200, await response.text()
     (port,) = await items(client, "/v1/ports")
     assert port["netns"] == "web"

@@ -51,7 +51,7 @@ async def put(client: TestClient, path: str, body: dict[str, Any]) -> tuple[int,
 
 
 async def test_attach_until_the_kernel_routes_to_it(client: TestClient, engine: RealEngine) -> None:
-    assert await put(client, "/v1/ports/tap1?wait=programmed&timeout=1", TAP1) == (
+    assert await put(client, "/v1/ports/tap1?wait=programmed&timeout=60", TAP1) == (
         200,
         {"source": "api", "changed": ["instance blue", "port tap1"], "generation": 0, "revision": 1},
     )
@@ -118,7 +118,7 @@ async def test_the_bridge_of_an_evpn_is_a_port(client: TestClient) -> None:
     assert (await put(client, "/v1/ports/tap2", tap2))[0] == 200
     door = {"instance": BLUE, "evpn": "red", "mac": "02:00:00:00:00:07", "addresses": ["10.1.0.5"],
             "gateway": ["10.1.0.1"]}  # fmt: skip
-    code, answer = await put(client, "/v1/ports/door?wait=programmed&timeout=1", door)
+    code, answer = await put(client, "/v1/ports/door?wait=programmed&timeout=60", door)
     assert code == 200, answer
     (host,) = await rows(client, "/v1/routes?family=vpnv4&ip=10.1.0.5")
     assert host["prefix"] == "10.1.0.5/32"

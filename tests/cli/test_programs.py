@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -180,16 +179,14 @@ def test_no_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripts: 
     assert words in caught.value.message
 
 
-def test_commands_start_quickly(daemon: Serving) -> None:
-    """What is not needed to show peers is not imported; the time itself is for the bench."""
+def test_commands_import_little(daemon: Serving) -> None:
+    """What is not needed to show peers is not imported: so they start quickly."""
     code = (
         "import sys; from hornpipe.cli.main import main\n"
         "try: main(['show', 'peers'])\n"
         "except SystemExit as end: print(end.code, *sorted(sys.modules))"
     )
-    begun = time.monotonic()
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert time.monotonic() - begun < 5
     status, *modules = ran.stdout.splitlines()[-1].split()
     assert status == "0"
     heavy = {"asyncio", "aiohttp", "msgspec", "subprocess", "urllib.request", "http.client", "logging", "argparse"}

@@ -65,7 +65,7 @@ class Daemon:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
     def rows(self, path: str) -> list[dict[str, Any]]:

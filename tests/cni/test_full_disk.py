@@ -45,7 +45,7 @@ def test_add_is_refused_before_anything_is_done(tmp_path: Path) -> None:
             made.runtime.add(BARE, "late", str(namespace))
         assert made.ports() == before
         filler.unlink()
-        until("there is room again", lambda: _adds(made, "late", namespace), limit=10)
+        until("there is room again", lambda: _adds(made, "late", namespace))
     finally:
         made.stop()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import time
 
 import pytest
 from hypothesis import given
@@ -13,13 +12,14 @@ from hypothesis import strategies as st
 
 from hornpipe.cni.failure import CniFailure
 from hornpipe.cni.request import Request
+from hornpipe.demo.until import until
 from tests.cni.conftest import Daemon
 from tests.cni.test_commands import red
 
 
 def said(daemon: Daemon, *pieces: bytes, descriptors: list[int] | None = None) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(5)
+        connection.settimeout(60)
         connection.connect(str(daemon.directory / "cni.sock"))
         try:
             for piece in pieces:
@@ -46,11 +46,7 @@ def test_nonsense_is_dropped_with_what_came_along(daemon: Daemon, netns: str) ->
         for pieces in ((b"",), (b"\0",), (b"nonsense",), (b"\xff\0\0{}",), (b"hornpipe\0CNI\0\0{}",)):
             assert said(daemon, *pieces, descriptors=[own] if pieces[0] else None) == b""
         said(daemon, b"x", b"y", b"z", descriptors=[own])  # more than there is use for
-    for _ in range(100):
-        if descriptors_of(daemon) <= before:
-            break
-        time.sleep(0.02)
-    assert descriptors_of(daemon) <= before
+    until("they are closed", lambda: descriptors_of(daemon) <= before)
     daemon.runtime.add(red(), "c1", netns)
 
 
@@ -72,7 +68,7 @@ def test_descriptors_are_closed_after_a_request(daemon: Daemon, netns: str) -> N
     for number in range(5):
         daemon.runtime.add(red(), f"c{number}", netns, ifname=f"eth{number}")
         daemon.runtime.delete(red(), f"c{number}", netns, ifname=f"eth{number}")
-    assert descriptors_of(daemon) <= before
+    until("they are closed", lambda: descriptors_of(daemon) <= before)
 
 
 def test_only_root_may_ask(daemon: Daemon) -> None:
@@ -95,12 +91,7 @@ def test_an_add_whose_caller_has_gone_is_undone(daemon: Daemon, netns: str) -> N
         socket.send_fds(connection, [b"hornpipe\0" + head + b"\0" + config], [file.fileno()])
         connection.shutdown(socket.SHUT_WR)
     asked = daemon.bin / "slow-ipam.asked"
-    for _ in range(500):
-        if asked.exists() and asked.read_text().split() == ["ADD", "DEL"] and not daemon.ports():
-            break
-        time.sleep(0.01)
-    assert asked.read_text().split() == ["ADD", "DEL"]
-    assert daemon.ports() == []
+    until("it is undone", lambda: asked.read_text().split() == ["ADD", "DEL"] and daemon.ports() == [])
 
 
 @given(st.binary(max_size=300))

@@ -25,7 +25,7 @@ class Running:
         self.file = directory / "hornpipe.toml"
         self.runtime = directory / "run"
         self.process: subprocess.Popen[str] | None = None
-        self.client = Client(f"{self.runtime}/hornpipe.sock", timeout=10)
+        self.client = Client(f"{self.runtime}/hornpipe.sock", timeout=60)
 
     def configure(self, peers: tuple[Running, ...] = (), more: str = "", bgp: str = "") -> None:
         lines = [
@@ -49,7 +49,7 @@ class Running:
                 text=True,
                 env={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
             )
-        until(f"{self.address} answers", lambda: self.alive and self.get("/v1/status"), limit=10)
+        until(f"{self.address} answers", lambda: self.alive and self.get("/v1/status"))
         return self
 
     @property
@@ -88,13 +88,13 @@ class Running:
         before = len(self.log)
         assert self.process is not None
         self.process.send_signal(signal.SIGHUP)
-        until(awaited, lambda: awaited in self.log[before:], limit=5)
+        until(awaited, lambda: awaited in self.log[before:])
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
         self.client.close()
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def close(self) -> None:
         self.client.close()

@@ -23,7 +23,7 @@ Make = Callable[[int], Running]
 
 def hornpiped(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "hornpipe.daemon.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def test_check_says_good_or_what_is_wrong(tmp_path: Path) -> None:
@@ -191,13 +191,13 @@ def test_a_reload_opens_and_closes_the_apis_addresses(daemon: Make) -> None:
     one.start()
     one.configure(more=f'[api]\nbagpipe = "127.0.0.1:{number}"')
     one.hang_up("config.reloaded")
-    with socket.create_connection(("127.0.0.1", number), 2) as connection:
+    with socket.create_connection(("127.0.0.1", number), 60) as connection:
         connection.sendall(b"GET /ping HTTP/1.0\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.0 200")
     one.configure()
     one.hang_up("config.reloaded")
     with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", number), 2)
+        socket.create_connection(("127.0.0.1", number), 60)
     assert one.get("/v1/status")
 
 
@@ -355,4 +355,4 @@ def test_the_loops_lag_is_measured(daemon: Make) -> None:
         counts = [line for line in text.splitlines() if line.startswith("hornpipe_loop_lag_seconds_count")]
         return float(counts[0].split()[1]) > 0
 
-    until("a measurement", observed, limit=3)
+    until("a measurement", observed)

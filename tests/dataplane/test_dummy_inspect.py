@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hornpipe.dataplane.dummy_inspect import inspect
 from hornpipe.forwarding.question import Question
+from hornpipe.forwarding.rule import FibRule, Rule
 from hornpipe.forwarding.table import Hop, flood_key
 from tests.forwarding.world import VTEP2, RoutedWorld, World, by_gre, ip, mac, prefix
 
@@ -38,6 +39,20 @@ def test_bridged() -> None:
         (True, "10.1.0.1 dev hp-br100 lladdr 02:00:00:00:00:01"),
         (True, "00:00:00:00:00:00 dev hp-vx100 dst 10.0.0.2 self"),
         (True, "02:00:00:00:00:09 dev tap0 master hp-br100"),
+        (False, "not there"),
+    ]
+
+
+def test_rules() -> None:
+    world = RoutedWorld().instance()
+    wanted = Rule(rule=FibRule(4, 10001, "hp-vrf1", 10002, b"", prefix(1)), instance="red")
+    moved = Rule(rule=wanted.rule._replace(priority=10002), instance="red")
+    other = Rule(rule=wanted.rule._replace(protocol=6), instance="red")
+    world.forwarding.set(wanted)
+    world.run()
+    assert answers(world, *(("rule", "hp-vrf1", one.text.encode()) for one in (wanted, moved, other))) == [
+        (True, "10001: from all to 10.9.1.0/24 iif hp-vrf1 lookup 10002"),
+        (True, "10001: from all to 10.9.1.0/24 iif hp-vrf1 lookup 10002"),
         (False, "not there"),
     ]
 

@@ -15,6 +15,7 @@ from hornpipe.forwarding.batch import Batch, Results
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.forwarding.underlay import Way
 from tests.forwarding.world import BRIDGE, PORT, VTEP2, VXLAN, Table, ip, mac
+from tests.until import until
 
 
 class Core:
@@ -99,14 +100,6 @@ class Bench:
     def remotes(self, *numbers: int) -> None:
         for number in numbers:
             self.want(self.fdb, mac(number), (VTEP2, 0, False))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("not in five seconds")
 
 
 @pytest.fixture
@@ -304,7 +297,7 @@ async def test_a_mistake_in_the_driver_is_not_swallowed(bench: Bench, monkeypatc
 
     monkeypatch.setattr(bench.driver, "survey", broken)
     bench.dataplane.overrun()
-    await asyncio.sleep(0.01)
+    await until(lambda: heard)
     assert isinstance(heard[0]["exception"], ZeroDivisionError)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hornpipe.dataplane import ways
 from hornpipe.dataplane.ways import UnderlayPump
 from hornpipe.forwarding.underlay import Underlay, Way
+from tests.until import until
 
 PE1, PE2 = bytes([10, 0, 0, 2]), bytes([10, 0, 0, 3])
 ETH0, ETH1 = Way("eth0", b"", 1500), Way("eth1", b"", 1500)
@@ -34,14 +35,6 @@ class Bench:
         if self.fail:
             raise OSError("no answer")
         return {address: self.kernel.get(address) for address in addresses}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.002)
-    raise AssertionError("not in two seconds")
 
 
 @pytest.fixture

@@ -32,10 +32,10 @@ def deep() -> Callable[[bytes], None]:
 
 def test_coverage_leads_to_what_lies_deep(deep: Callable[[bytes], None]) -> None:
     target = Target("deep", deep, (b"aaaaaaaa",), ())
-    count, findings = fuzz(target, seed=3, seconds=40, limit=60_000, coverage=Coverage(3))
+    count, findings = fuzz(target, seed=3, seconds=120, limit=60_000, coverage=Coverage(3))
     assert findings, f"not within {count} inputs"
     assert "KeyError" in findings[0][1]
-    _, without = fuzz(target, seed=3, seconds=40, limit=count)
+    _, without = fuzz(target, seed=3, seconds=120, limit=count)
     assert not without
 
 

@@ -21,10 +21,10 @@ PLANTED = Target("planted", careless, (b"\x02abc",), (ValueError,))
 
 
 def test_a_planted_bug_is_found_and_repeated() -> None:
-    count, findings = run.fuzz(PLANTED, seed=1, seconds=10, limit=1000)
+    count, findings = run.fuzz(PLANTED, seed=1, seconds=100, limit=1000)
     assert findings
     assert "IndexError" in findings[0][1]
-    assert run.fuzz(PLANTED, seed=1, seconds=10, limit=1000) == (count, findings)
+    assert run.fuzz(PLANTED, seed=1, seconds=100, limit=1000) == (count, findings)
     with pytest.raises(IndexError):
         careless(findings[0][0])
 

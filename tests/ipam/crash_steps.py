@@ -91,7 +91,7 @@ async def scenario(directory: Path, kind: str, step: int, after: bool) -> None:
     journal.HISTORY = 0  # the next change writes the file anew
     await runtime.add("late")
     await runtime.delete("many0")
-    await asyncio.sleep(0.06)  # empty blocks go back
+    await settled(directory)
     await runtime.ipam.close()
     tell(f"steps {steps()}")
 
@@ -123,6 +123,15 @@ async def aftermath(directory: Path, kind: str, said: list[list[str]]) -> None:
     await runtime.ipam.close()
 
 
+async def settled(directory: Path) -> None:
+    """Empty blocks have gone back."""
+    before, same = None, 0
+    while same < 6:
+        held = sorted(os.listdir(directory / "blocks" / "pods")) if (directory / "blocks" / "pods").is_dir() else []
+        before, same = held, same + 1 if held == before else 0
+        await asyncio.sleep(0.01)
+
+
 async def gone(runtime: Runtime, name: str) -> bool:
     ledgers = runtime.ipam._ledgers_of("net")
     return not any([await one.run(lambda book: book.addresses_of(Owner("net", name, "eth0"))) for one in ledgers])
@@ -130,7 +139,7 @@ async def gone(runtime: Runtime, name: str) -> bool:
 
 async def nothing_claimed(directory: Path) -> None:
     store = DirectoryStore(directory / "blocks")
-    for _ in range(200):
+    for _ in range(6000):
         if not store.list_now("pods"):
             return
         await asyncio.sleep(0.01)

@@ -42,7 +42,7 @@ def test_processes_at_once_share_without_overlap(tmp_path: Path) -> None:
         racer.stdin.write("go\n")
         racer.stdin.flush()
     for racer in racers:
-        racer.communicate(timeout=30)
+        racer.communicate(timeout=250)
         assert racer.returncode == 0
     held = DirectoryStore(tmp_path).list_now("pods")
     assert len(held) == 64

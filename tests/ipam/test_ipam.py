@@ -36,7 +36,7 @@ async def delete(ipam: Ipam, container: str, name: str = "net") -> None:
     await ipam.delete(Owner(name, container, "eth0"))
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110  # the store has no event to wait for
             await asyncio.sleep(0.01)

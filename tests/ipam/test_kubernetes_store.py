@@ -59,9 +59,10 @@ async def test_a_late_release_does_not_take_a_new_claim_away(
     kubernetes: FakeKubernetes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The release is sent, held up on its way, and given up; the block is claimed again; then the release arrives."""
-    monkeypatch.setattr(kubernetes_store, "REQUEST_SECONDS", 0.2)
     first, again = kubernetes.store(), kubernetes.store()
-    await first.claim("pods", BLOCK, "a")
+    with monkeypatch.context() as impatient:
+        impatient.setattr(kubernetes_store, "REQUEST_SECONDS", 1.0)
+        await first.claim("pods", BLOCK, "a")
     kubernetes.hold = held = asyncio.Event()
     with pytest.raises(OSError, match="PUT"):
         await first.release("pods", BLOCK, "a")

@@ -12,7 +12,7 @@ from hornpipe.bgp.family import EVPN
 from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.engine.settings import Settings
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 class ScriptedEngine:
@@ -79,13 +79,6 @@ class ScriptedEngine:
     def say(self, conn: int, data: bytes) -> None:
         self.out.setdefault(conn, bytearray()).extend(data)
         self.ready_connections.add(conn)
-
-
-async def until(condition: Callable[[], Any], what: str = "") -> None:
-    """Waits for the loop to bring it about."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - what is waited for is a plain value of the code under test
-            await asyncio.sleep(0.002)
 
 
 def peer_config(address: str, port: int, **changed: Any) -> PeerConfig:

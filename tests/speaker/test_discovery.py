@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from hornpipe.bgp.session.config import EXTERNAL, PeerConfig
+from hornpipe.demo.until import until as wait
 from hornpipe.speaker import md5
 from hornpipe.speaker.advertisement import ADVERTISEMENT, ALL_NODES, ALL_ROUTERS, advertisement, solicitation
 from hornpipe.speaker.discovery import Discovery
 from tests.speaker.conftest import Keep, Launch
-from tests.speaker.scripted import Host, Peer, ScriptedEngine, peer_config, settings, until
+from tests.speaker.scripted import Host, Peer, ScriptedEngine, peer_config, settings
+from tests.until import until
 
 pytestmark = pytest.mark.netns
 
@@ -38,6 +40,7 @@ def connect() -> None:
     for name in (NEAR, FAR):
         Path(f"/proc/sys/net/ipv6/conf/{name}/accept_dad").write_text("0")
         ip(f"link set {name} up")
+    wait("there are addresses", lambda: link_local(NEAR) and link_local(FAR))
 
 
 @pytest.fixture
@@ -198,6 +201,7 @@ async def test_peers_come_and_go_with_the_configuration(far: Far, told: Told, di
     discovery.configure([unnumbered(advertise_interval=0.05)])
     await until(lambda: far.listens().count(134) > 3)
     discovery.configure([])
+    await asyncio.sleep(0.2)  # what was on its way
     far.listens()
     far.heard.clear()
     await asyncio.sleep(0.2)
@@ -248,7 +252,7 @@ async def test_the_peer_may_come_first(engine: ScriptedEngine, launch: Launch, k
     sock.bind((link, 0, 0, socket.if_nametoindex(FAR)))
     (port,) = {port for _, port in speaker.listening}
     to = (link_local(NEAR), port, 0, socket.if_nametoindex(FAR))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.get_running_loop().sock_connect(sock, to)
     await until(lambda: engine.heard)
     assert engine.heard == [f"1 accepted {link}%{NEAR} at {link_local(NEAR)}%{NEAR}"]

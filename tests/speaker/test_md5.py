@@ -15,7 +15,8 @@ from hornpipe.speaker.listener import CannotSign
 from hornpipe.speaker.neighbour import of_peer
 from hornpipe.speaker.options import connecting
 from tests.speaker.conftest import Keep, Launch
-from tests.speaker.scripted import Host, Peer, ScriptedEngine, peer_config, settings, until
+from tests.speaker.scripted import Host, Peer, ScriptedEngine, peer_config, settings
+from tests.until import until
 
 OPTMEM_MAX = Path("/proc/sys/net/core/optmem_max")
 SILENCE = 0.3

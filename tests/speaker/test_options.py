@@ -10,7 +10,8 @@ import pytest
 from hornpipe.speaker import options
 from hornpipe.speaker.neighbour import of_peer
 from tests.speaker.conftest import Keep, Launch
-from tests.speaker.scripted import Host, Peer, ScriptedEngine, peer_config, settings, until
+from tests.speaker.scripted import Host, Peer, ScriptedEngine, peer_config, settings
+from tests.until import until
 
 
 def ttl(value: int) -> object:

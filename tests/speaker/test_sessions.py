@@ -19,7 +19,8 @@ from hornpipe.bgp.session.event import CloseConnection, Established, SessionDown
 from hornpipe.bgp.session.fsm import Session
 from hornpipe.bgp.session.table import State
 from hornpipe.speaker.speaker import Speaker
-from tests.speaker.scripted import peer_config, settings, until
+from tests.speaker.scripted import peer_config, settings
+from tests.until import until
 
 UPDATE = frame.frame(frame.UPDATE, bytes(4))
 
@@ -52,6 +53,9 @@ class SessionEngine:
     def received(self, conn: int, data: bytes, now: float) -> None:
         self.session.receive(conn, data, now)
         self._events()
+
+    def rests_until(self, conn: int) -> float:
+        return 0.0
 
     def closed(self, conn: int, reason: str, now: float) -> None:
         self.session.closed(conn, now, reason)
@@ -129,10 +133,8 @@ async def start(pair: list[Daemon]) -> None:
     for daemon in pair:
         daemon.session.start(daemon.loop.time())
         daemon.speaker.pump(daemon.loop.time())
-    await until(lambda: both_up(pair))
-    await asyncio.sleep(0.05)
-    assert both_up(pair)
-    assert [len(daemon.speaker._connections) for daemon in pair] == [1, 1], "one connection is left"
+    one_left = lambda: [len(daemon.speaker._connections) for daemon in pair] == [1, 1]  # noqa: E731
+    await until(lambda: both_up(pair) and one_left(), "one connection is left")
 
 
 async def test_two_active_speakers_come_up_and_exchange_updates(pair: list[Daemon]) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from hornpipe.speaker.speaker import Speaker
 from tests.speaker.conftest import Keep, Launch
-from tests.speaker.scripted import Host, Peer, ScriptedEngine, peer_config, settings, until
+from tests.speaker.scripted import Host, Peer, ScriptedEngine, peer_config, settings
+from tests.until import until
 
 # ---- the peer connects
 

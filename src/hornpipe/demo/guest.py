@@ -17,7 +17,7 @@ from hornpipe.demo import sandbox
 
 KERNEL = os.environ.get("UMLRUN_KERNEL", "/usr/bin/linux.uml")
 LAUNCHER = "tests.lab.umlrun"
-LIMIT = 300
+LIMIT = 590
 """Seconds until the guest is stopped, unless somebody works on its terminal."""
 
 

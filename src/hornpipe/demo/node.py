@@ -11,7 +11,7 @@ from typing import Any
 
 from hornpipe.client import ApiError, Client, Unreachable
 from hornpipe.demo.host import Host, Process
-from hornpipe.demo.until import until
+from hornpipe.demo.until import LIMIT, until
 
 ASN = 64512
 RUNTIME_DIR = "/run/hornpipe"
@@ -51,7 +51,7 @@ class Node:
             self.await_answer()
         return self.process
 
-    def await_answer(self, limit: float = 20.0) -> None:
+    def await_answer(self, limit: float = LIMIT) -> None:
         until(f"hornpiped of {self.host.name} answers", self._answers, limit=limit)
 
     def _answers(self) -> bool:
@@ -82,7 +82,7 @@ class Node:
     def established(self, count: int = 1) -> bool:
         return self.tried(lambda c: sum(r["state"] == "ESTABLISHED" for r in c.rows("/v1/peers")) >= count)
 
-    def await_established(self, count: int = 1, limit: float = 20.0) -> None:
+    def await_established(self, count: int = 1, limit: float = LIMIT) -> None:
         until(f"{count} session(s) of {self.host.name}", lambda: self.established(count), limit=limit)
 
     def run(self, command: str, *words: str, check: bool = True) -> str:

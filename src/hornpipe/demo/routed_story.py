@@ -13,7 +13,6 @@ import json
 from hornpipe.demo import external
 from hornpipe.demo.frr import Frr
 from hornpipe.demo.stage import REFLECTOR, Stage
-from hornpipe.demo.until import TooLate, until
 
 FEATURES = ("vrf", "mpls", "gre", "vxlan", "nexthop")
 HOSTS = {"h1": "192.0.2.1", "h2": "192.0.2.2"}
@@ -157,9 +156,7 @@ class RoutedStory:
         assert self.wan is not None
         self.screen.command("wan", "pkill bgpd")
         self.wan.processes["bgpd"].stop()
-        try:
-            until("the way is broken", lambda: "broken at step" in self.ask(OFFICE), limit=15, every=0.2)
-        except TooLate:
+        if not self.stage.comes(lambda: "broken at step" in self.ask(OFFICE)):
             self.screen.say("the route is still there")
         self.screen.found(f"it says that {REFLECTOR} has withdrawn the route", "withdrawn" in self.traced(OFFICE))
 

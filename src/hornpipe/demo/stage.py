@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hornpipe.demo.node import Node, edge, reflector
 from hornpipe.demo.screen import Screen
 from hornpipe.demo.site import Site
 from hornpipe.demo.until import TooLate, until
 
 REFLECTOR = "192.0.2.100"
-START_LIMIT = 60.0
-"""Seconds: a guest kernel has one CPU, and the machine may be busy."""
 
 
 class Stage:
@@ -21,7 +21,7 @@ class Stage:
         """A host `rr` that reflects the routes of these addresses. It answers before the others start: who is refused
         tries again later and later."""
         self._node("rr", REFLECTOR, reflector(REFLECTOR, *clients))
-        self.nodes["rr"].await_answer(START_LIMIT)
+        self.nodes["rr"].await_answer()
 
     def edge(self, name: str, address: str) -> None:
         self._node(name, address, edge(address, REFLECTOR))
@@ -31,9 +31,9 @@ class Stage:
         self.nodes[name] = Node(self.site.host(name, f"{address}/24"), configuration, wait=False)
 
     def await_sessions(self, others: int = 0) -> None:
-        """Of all daemons, and with so many `others`, with the reflector. They start all at once, hence the limit."""
+        """Of all daemons, and with so many `others`, with the reflector."""
         for node in self.nodes.values():
-            node.await_answer(START_LIMIT)
+            node.await_answer()
         edges = [node for name, node in self.nodes.items() if name != "rr"]
         for node in edges:
             node.await_established()
@@ -49,9 +49,13 @@ class Stage:
             self.screen.output(output, most)
         return output
 
-    def ping(self, host: str, netns: str, address: str, limit: float = 10.0) -> bool:
-        """From a workload of a host; tried again until the limit, in seconds."""
+    def ping(self, host: str, netns: str, address: str) -> bool:
+        """From a workload of a host; tried again until it answers, or for long enough."""
+        return self.comes(lambda: self.site[host].ping(address, netns=netns))
+
+    def comes(self, fact: Callable[[], bool], limit: float = 30.0) -> bool:
+        """Whether it becomes true within the limit, in seconds."""
         try:
-            return until("ping", lambda: self.site[host].ping(address, netns=netns), limit=limit)
+            return until("it", fact, limit=limit)
         except TooLate:
             return False

@@ -8,12 +8,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+LIMIT = 60.0
+"""Seconds, of everything that has no limit of its own: a machine with two CPUs and much else to do gets there, too."""
+
 
 class TooLate(AssertionError):
     """The fact did not come true within the limit."""
 
 
-def until(what: str, fact: Callable[[], T], *, limit: float = 20.0, every: float = 0.05) -> T:
+def until(what: str, fact: Callable[[], T], *, limit: float = LIMIT, every: float = 0.05) -> T:
     """The first true value of `fact()`; `TooLate` names `what` and the last value or error seen.
 
     Lookup and connection errors mean "not yet": the thing asked for is still being built.

@@ -23,8 +23,9 @@ from hornpipe.bgp.session.table import Do, Input, State, step
 
 OPEN_HOLD_TIME = 240.0
 """RFC 4271 section 8.2.2 suggests 4 minutes for the HoldTimer before the OPEN."""
-ATTEMPT_TIME = 15.0
-"""How long one attempt to connect may take: SYNs at 0, 1, 3 and 7 seconds had their chance by then."""
+ATTEMPT_TIME = 5.0
+"""How long one attempt to connect may take: SYNs at 0, 1 and 3 seconds had their chance by then. The kernel would send
+the next after 7 and 15, and a peer that comes up in between would be waited for as long."""
 SEND_HOLD_TIME = 480.0
 """RFC 9687: the larger of 8 minutes and twice the HoldTime."""
 
