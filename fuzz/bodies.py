@@ -241,7 +241,13 @@ vni_range = [100, 200]
 TREE = {
     "bgp": {"local_as": 64512, "local_address": "10.0.0.1", "router_id": "10.0.0.2", "hold_time": 9, "stale_time": 5},
     "peers": [
-        {"address": "10.0.0.9", "password": "x", "families": ["l2vpn-evpn", "rtc"], "maximum_prefix": {"maximum": 100}},
+        {
+            "address": "10.0.0.9",
+            "password": "x",
+            "families": ["l2vpn-evpn", "rtc"],
+            "maximum_prefix": {"maximum": 100},
+            "update_limit": 1000,
+        },
         {"interface": "eth1", "remote_as": "external"},
         {"address": "2001:db8::1", "tcp_ao": {"secret": "s", "send_id": 1, "receive_id": 2}, "ttl_security": 1},
     ],

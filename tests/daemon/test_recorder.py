@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hornpipe.bgp.family import EVPN
+from hornpipe.bgp.nlri.table import FAMILIES
+from hornpipe.bgp.update import pack_unreach
 from hornpipe.daemon import checkpoint
 from hornpipe.daemon.recorder import INPUTS, RecordingEngine, recording, segments
 from hornpipe.daemon.replay import NotARecord, digest, rebuild, report
@@ -19,6 +22,7 @@ from hornpipe.engine.settings import ClientRange, Reflector, Settings
 from hornpipe.sim.fleet import Fleet, peer_of, settings_of
 from hornpipe.sim.host import Host
 from hornpipe.vpn.spec import InstanceSpec
+from tests.rib.room import mac
 
 RED = InstanceSpec(name="red", vni=100, import_rts=("64512:1",), export_rts=("64512:1",))
 SECRET = "correct horse battery staple"
@@ -136,6 +140,28 @@ def test_a_gap_or_a_change_is_noticed(tmp_path: Path) -> None:
     assert rebuild(str(path)).end == "torn"
     with pytest.raises(NotARecord, match="no such record"):
         rebuild(str(tmp_path / "other"))
+
+
+def test_a_throttled_peer_is_in_it(tmp_path: Path) -> None:
+    """What was read, and when, is all there is to it."""
+    path = tmp_path / "record"
+    fleet = Fleet()
+    clients = ClientRange(prefix="10.0.0.0/24", update_limit=1000)
+    reflector = Recorded(settings_of("10.0.0.9", reflector=Reflector(clients=(clients,))), path)
+    fleet.add(reflector)
+    peer = fleet.inject("10.0.0.2", "10.0.0.9")
+    fleet.run(2.0)
+    for number in range(1, 40):
+        keys = [FAMILIES[EVPN].join_withdraw(mac(each)) for each in range(100 * number % 1999)]
+        peer.say(pack_unreach(EVPN, keys, 4096))
+        fleet.run(number % 7 / 10)
+    fleet.run(60.0)
+    live = reflector.end()
+    assert [row.throttled > 10 for row in live.peers()] == [True]
+    replayed = rebuild(str(path))
+    assert replayed.same is True
+    assert replayed.engine.peers() == live.peers()
+    assert replayed.engine.events() == live.events()
 
 
 def test_no_secret_is_written(tmp_path: Path) -> None:

@@ -232,16 +232,19 @@ def test_a_kernel_without_tcp_ao_is_told_at_once() -> None:
 
 def test_limits() -> None:
     limit = "maximum_prefix = { maximum = 10, restart = 0, families = { l2vpn-evpn = 5 } }\nattribute_limit = 4096\n"
+    limit += "update_limit = 1000\n"
     wanted = build(BGP + "long_lived_stale_time = 3600\n" + '[[peers]]\naddress = "10.0.0.254"\n' + limit)
     (peer,) = wanted.peers
     assert peer.prefix_limits == (
         PrefixLimit(maximum=10, restart=0.0),
         PrefixLimit(maximum=5, family=EVPN, restart=0.0),
     )
-    assert (peer.attribute_limit, peer.long_lived_time) == (4096, 3600)
+    assert (peer.attribute_limit, peer.update_limit, peer.long_lived_time) == (4096, 1000, 3600)
     clients = '[reflector]\n[[reflector.clients]]\nprefix = "10.0.0.0/8"\nmaximum_prefix = { maximum = 7 }\n'
+    clients += 'update_limit = 2000\n[[reflector.clients]]\naddress = "10.1.0.1"\nupdate_limit = 3000\n'
     reflector = build(BGP + clients).reflector
     assert reflector is not None
-    assert reflector.clients[0].prefix_limits == (PrefixLimit(maximum=7),)
+    assert (reflector.clients[0].prefix_limits, reflector.clients[0].update_limit) == ((PrefixLimit(maximum=7),), 2000)
+    assert [peer.update_limit for peer in build(BGP + clients).peers] == [3000]
     with pytest.raises(ConfigError, match=r"peers\[0\].maximum_prefix.families\[0\]"):
         build(BGP + '[[peers]]\naddress = "10.0.0.254"\nmaximum_prefix = { maximum = 1, families = { x = 1 } }\n')

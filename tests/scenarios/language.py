@@ -23,8 +23,10 @@ from hornpipe.bgp.attr.block import build
 from hornpipe.bgp.attr.pmsi import Pmsi
 from hornpipe.bgp.family import EVPN, RTC
 from hornpipe.bgp.nlri.evpn import mac_ip_key, mac_ip_payload, multicast_key
+from hornpipe.bgp.nlri.table import FAMILIES as FAMILY_TABLE
 from hornpipe.bgp.notification import ADMINISTRATIVE_SHUTDOWN, CEASE, HARD_RESET, Notification
 from hornpipe.bgp.session.config import PrefixLimit
+from hornpipe.bgp.update import pack_reach, pack_unreach
 from hornpipe.engine.settings import ClientRange, Reflector
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
@@ -36,6 +38,7 @@ from hornpipe.sim.injector import Injector
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, Refused, SourceSpec
 from tests.scenarios import routed, tracing
 
+FAMILY = FAMILY_TABLE[EVPN]
 SOON = 2.0
 STEP = 0.25
 """How often ``keeps`` looks."""
@@ -173,7 +176,8 @@ def options(words: list[str]) -> dict[str, list[str]]:
 
 def host(scenario: Scenario, words: list[str]) -> None:
     """host NAME ADDRESS [peers NAME,NAME] [vtep ADDRESS] [stale SECONDS] [long-lived SECONDS] [peer-as N]
-    [limit ROUTES] [idle SECONDS]: maximum-prefix, and how long a peer is in IDLE for it"""
+    [limit ROUTES] [idle SECONDS]: maximum-prefix, and how long a peer is in IDLE for it
+    [updates N]: routes and messages a second that are read of a peer"""
     name, address, more = words[0], words[1], options(words[2:])
     peers = tuple(scenario.addresses.get(peer, peer) for peer in more.get("peers", []))
     settings = settings_of(
@@ -198,13 +202,15 @@ def _peering(more: dict[str, list[str]]) -> dict[str, object]:
     """What concerns all sessions of a host."""
     return {
         "prefix_limits": _limits(more),
+        "update_limit": int(more.get("updates", ["0"])[0]),
         "long_lived_time": int(more.get("long-lived", ["0"])[0]),
         "peer_as": int(more.get("peer-as", [str(LOCAL_AS)])[0]),
     }
 
 
 def reflector(scenario: Scenario, words: list[str]) -> None:
-    """reflector NAME ADDRESS [clients N] [limit ROUTES] [idle SECONDS] [long-lived SECONDS] [peers NAME,NAME]"""
+    """reflector NAME ADDRESS [clients N] [limit ROUTES] [idle SECONDS] [updates N] [long-lived SECONDS]
+    [peers NAME,NAME]"""
     more = options(words[2:])
     ranges = ClientRange(
         prefix="10.0.0.0/8",
@@ -212,6 +218,7 @@ def reflector(scenario: Scenario, words: list[str]) -> None:
         limit=int(more.get("clients", ["100"])[0]),
         long_lived_time=int(more.get("long-lived", ["0"])[0]),
         prefix_limits=_limits(more),
+        update_limit=int(more.get("updates", ["0"])[0]),
     )
     peers = tuple(scenario.addresses.get(peer, peer) for peer in more.get("peers", []))
     settings = settings_of(words[1], peers, Reflector(clients=(ranges,)), _peering(more))
@@ -225,7 +232,8 @@ def _add(scenario: Scenario, name: str, made: Host) -> None:
 
 
 def speaker(scenario: Scenario, words: list[str]) -> None:
-    """speaker NAME ADDRESS to HOST [rtc] [as N] [id ADDRESS] [long-lived SECONDS] [restart SECONDS] [expects AS]:
+    """speaker NAME ADDRESS to HOST [rtc] [as N] [id ADDRESS] [long-lived SECONDS] [restart SECONDS] [expects AS]
+    [hold SECONDS]:
     announces what the scenario says, as another vendor's PE would."""
     families = FAMILIES if "rtc" in words else tuple(family for family in FAMILIES if family != RTC)
     more = options([word for word in words[4:] if word != "rtc"])
@@ -240,6 +248,7 @@ def speaker(scenario: Scenario, words: list[str]) -> None:
         router_id=more.get("id", [words[1]])[0],
         long_lived_time=int(more.get("long-lived", ["0"])[0]),
         graceful_restart_time=int(more.get("restart", ["120"])[0]),
+        hold_time=int(more.get("hold", ["90"])[0]),
         forwarding_preserved=True,
     )
 
@@ -412,6 +421,23 @@ def withdraw(scenario: Scenario, made: Injector, words: list[str]) -> None:
         made.withdraw(mac_ip_key(rd, Mac.parse(words[1]), ip))
 
 
+def shout(scenario: Scenario, made: Injector, words: list[str]) -> None:
+    """shout N times T rd RD rt RT vni N via VTEP: N MACs from 02:00:01:00:00:00 on are announced in one breath T times,
+    each time with another MED, and withdrawn between."""
+    more = options(words[1:])
+    rd, vtep = RouteDistinguisher.parse(more["rd"][0]), bytes(Address.parse(more["via"][0]))
+    payload = mac_ip_payload(int(more["vni"][0]))
+    keys = [mac_ip_key(rd, b"\2\0\1" + number.to_bytes(3, "big"), b"") for number in range(int(words[0]))]
+    messages: list[bytes] = []
+    for med in range(int(more["times"][0])):
+        block = build(local_pref=100, med=med, ext_communities=routed.communities(more, ("8",)))
+        made.routes.update({(EVPN, key): (key, payload, block, vtep) for key in keys})
+        if messages:
+            messages += pack_unreach(EVPN, [FAMILY.join_withdraw(key) for key in keys], 4096)
+        messages += pack_reach(EVPN, vtep, block, [FAMILY.join(key, payload) for key in keys], 4096)
+    made.say(messages)
+
+
 def leave(scenario: Scenario, made: Injector, words: list[str]) -> None:
     """leave: the speaker's process ends."""
     scenario.fleet.remove(made)
@@ -437,6 +463,7 @@ SPEAKER_COMMANDS: dict[str, Callable[[Scenario, Injector, list[str]], None]] = {
     "announce": announce,
     "withdraw": withdraw,
     "leave": leave,
+    "shout": shout,
     "notify": notify,
     "refresh": lambda scenario, made, words: made.say([refresh.encode(EVPN)] * int(words[0])),
     "hears": lambda scenario, made, words: hears(made, int(words[0])),

@@ -24,6 +24,8 @@ class ScriptedEngine:
         self.out: dict[int, bytearray] = {}
         self.ready_connections: set[int] = set()
         self.congested = False
+        self.rests = 0.0
+        """Until then."""
         self.connects: list[PeerConfig] = []
         self.closes: list[int] = []
         self.welcome: Callable[[str], bool] = lambda address: True
@@ -59,6 +61,9 @@ class ScriptedEngine:
 
     def received(self, conn: int, data: bytes, now: float) -> None:
         self.bytes_in[conn] += data
+
+    def rests_until(self, conn: int) -> float:
+        return self.rests
 
     def closed(self, conn: int, reason: str, now: float) -> None:
         self.heard.append(f"{conn} closed: {reason}")

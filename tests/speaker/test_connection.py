@@ -116,3 +116,49 @@ async def test_the_engine_closes_a_peer_that_does_not_read(
     speaker.pump(speaker.now())
     await until(lambda: not speaker._all)
     assert peer.sock.fileno() >= 0
+
+
+async def test_a_peer_that_is_to_wait_is_not_read(engine: ScriptedEngine, launch: Launch, keep: Keep) -> None:
+    speaker, (peer,) = await accepted(engine, launch, keep)
+    engine.rests = until_then = speaker.now() + 0.3
+    await peer.says(b"first")
+    await until(lambda: engine.bytes_in[1] == b"first")
+    engine.rests = 0.0
+    await peer.says(b"second")
+    speaker.pump(speaker.now())
+    await until(lambda: engine.bytes_in[1] == b"firstsecond")
+    assert speaker.now() > until_then - 0.01
+    await peer.says(b"third")
+    await until(lambda: engine.bytes_in[1] == b"firstsecondthird")
+
+
+async def test_a_peer_that_has_waited_waits_on_while_the_engine_is_congested(
+    engine: ScriptedEngine, launch: Launch, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hornpipe.speaker.speaker.TRICKLE", 30.0)
+    speaker, (peer,) = await accepted(engine, launch, keep)
+    engine.rests, engine.congested = speaker.now() + 0.05, True
+    await peer.says(b"first")
+    await until(lambda: speaker._paused)
+    await peer.says(b"second")
+    await asyncio.sleep(0.02)
+    assert engine.bytes_in[1] == b"first"
+    engine.rests, engine.congested = 0.0, False
+    speaker.pump(speaker.now())
+    await until(lambda: engine.bytes_in[1] == b"firstsecond")
+
+
+async def test_a_peer_that_waits_can_be_closed(engine: ScriptedEngine, launch: Launch, keep: Keep) -> None:
+    """What it still says is read and dropped, so that our last word is not lost to an RST."""
+    speaker, (peer,) = await accepted(engine, launch, keep)
+    engine.rests = speaker.now() + 30.0
+    await peer.says(b"first")
+    await until(lambda: engine.bytes_in[1] == b"first")
+    await peer.says(b"second")
+    engine.say(1, b"NOTIFICATION")
+    engine.closes = [1]
+    speaker.pump(speaker.now())
+    assert await peer.hears_the_end() == b"NOTIFICATION"
+    peer.close()
+    await until(lambda: not speaker._all)
+    assert engine.bytes_in[1] == b"first"

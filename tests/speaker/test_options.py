@@ -85,3 +85,10 @@ def test_a_connection_is_marked_as_network_control(address: str) -> None:
             assert sock.getsockopt(socket.IPPROTO_IP, options.IP_MINTTL) == 255
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert not sock.get_inheritable()
+
+
+@pytest.mark.parametrize("limit", [0, 1000])
+def test_a_peer_that_may_say_little_has_little_room_for_it(limit: int) -> None:
+    with options.connecting(of_peer(peer_config("127.0.0.2", 179, update_limit=limit)), None) as sock:
+        room = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        assert (room <= 2 * options.RECEIVE_BUFFER) is bool(limit)

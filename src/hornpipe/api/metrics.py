@@ -67,6 +67,9 @@ class RowCollector(Collector):
         errors = CounterMetricFamily("hornpipe_peer_update_errors", "UPDATEs handled by RFC 7606.", labels=["peer"])
         messages = CounterMetricFamily("hornpipe_peer_messages", "BGP messages.", labels=["peer", "direction"])
         updates = CounterMetricFamily("hornpipe_peer_updates", "BGP UPDATEs.", labels=["peer", "direction"])
+        throttled = CounterMetricFamily(
+            "hornpipe_peer_throttled_seconds", "Not read, for it said more than its update_limit.", labels=["peer"]
+        )
         for row in rows:
             up.add_metric([row.peer, str(row.remote_as)], float(row.state == "ESTABLISHED"))
             for name in STATES:
@@ -75,11 +78,12 @@ class RowCollector(Collector):
                 routes.add_metric([row.peer, table], getattr(row, table))
             flaps.add_metric([row.peer], row.flaps)
             errors.add_metric([row.peer], row.errors)
+            throttled.add_metric([row.peer], row.throttled)
             messages.add_metric([row.peer, "in"], row.messages_in)
             messages.add_metric([row.peer, "out"], row.messages_out)
             updates.add_metric([row.peer, "in"], row.updates_in)
             updates.add_metric([row.peer, "out"], row.updates_out)
-        yield from (up, state, routes, flaps, errors, messages, updates)
+        yield from (up, state, routes, flaps, errors, throttled, messages, updates)
 
     def _ports(self) -> Iterator[Metric]:
         count = Counter(row.state for row in self.context.engine.ports())

@@ -10,7 +10,7 @@ import msgspec
 from hornpipe.engine.rows import EntryRow, InstanceRow, RouteRow
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, SourceSpec
 
-TIME_COLUMNS = frozenset({"since", "at", "started", "stale_since", "stale_until"})
+TIME_COLUMNS = frozenset({"since", "at", "started", "stale_since", "stale_until", "throttled_since"})
 """The columns of hornpipe.engine.rows that are times of the daemon's clock."""
 
 TIMELESS = frozenset({RouteRow, EntryRow, InstanceRow, InstanceSpec, PortSpec, SourceSpec})

@@ -24,6 +24,7 @@ Interface = Annotated[str, Meta(pattern=r"^[^/\s]{1,15}$", examples=["eth1"])]
 
 
 AttributeLimit = Annotated[int, Meta(ge=64, le=65535, examples=[4096])]
+UpdateLimit = Annotated[int, Meta(ge=100, le=10000000, examples=[10000])]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,6 +116,9 @@ class Peer(Section, frozen=True, kw_only=True):
     """Routes a family may have; default: any number."""
     attribute_limit: AttributeLimit = 65535
     """Bytes of path attributes a route may have; longer ones are not accepted."""
+    update_limit: UpdateLimit | None = None
+    """Routes announced or withdrawn a second, a message counting as one more; who is faster is read more slowly.
+    Default: any number."""
     description: str = ""
 
 
@@ -132,6 +136,9 @@ class Client(Section, frozen=True, kw_only=True):
     """Routes a family of each client may have; default: any number."""
     attribute_limit: AttributeLimit = 65535
     """Bytes of path attributes a route may have; longer ones are not accepted."""
+    update_limit: UpdateLimit | None = None
+    """Routes announced or withdrawn a second, a message counting as one more; who is faster is read more slowly.
+    Default: any number."""
     description: str = ""
 
 

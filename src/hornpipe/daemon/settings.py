@@ -119,6 +119,7 @@ class _Builder:
             long_lived_time=bgp.long_lived_stale_time,
             prefix_limits=self._limits(f"{key}.maximum_prefix", peer.maximum_prefix),
             attribute_limit=peer.attribute_limit,
+            update_limit=peer.update_limit or 0,
             description=peer.description,
         )
 
@@ -206,6 +207,7 @@ class _Builder:
                 long_lived_time=bgp.long_lived_stale_time,
                 prefix_limits=self._limits(f"reflector.clients[{number}].maximum_prefix", client.maximum_prefix),
                 attribute_limit=client.attribute_limit,
+                update_limit=client.update_limit or 0,
                 forwarding_preserved=True,
                 description=client.description,
             )
@@ -230,6 +232,7 @@ class _Builder:
                 long_lived_time=bgp.long_lived_stale_time,
                 prefix_limits=self._limits(f"reflector.clients[{number}].maximum_prefix", client.maximum_prefix),
                 attribute_limit=client.attribute_limit,
+                update_limit=client.update_limit or 0,
                 description=client.description,
             )
             for number, client in enumerate(reflector.clients)

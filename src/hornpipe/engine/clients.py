@@ -52,6 +52,7 @@ def config_of(address: str, clients: ClientRange, settings: Settings) -> PeerCon
         long_lived_time=clients.long_lived_time,
         prefix_limits=clients.prefix_limits,
         attribute_limit=clients.attribute_limit,
+        update_limit=clients.update_limit,
         forwarding_preserved=True,
         dynamic=True,
         description=clients.description,

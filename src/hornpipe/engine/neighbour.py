@@ -13,6 +13,7 @@ from hornpipe.bgp.session.config import PeerConfig
 from hornpipe.bgp.session.fsm import Session
 from hornpipe.bgp.session.negotiation import Negotiated
 from hornpipe.engine.limits import Refreshes, limits_of
+from hornpipe.engine.pace import Pace
 from hornpipe.engine.settings import ClientRange
 from hornpipe.net.ip import Address
 from hornpipe.rib.outlet import Peer
@@ -36,6 +37,7 @@ class Neighbour:
         "local_address",
         "long_lived",
         "now",
+        "pace",
         "peer",
         "refreshes",
         "remote_address",
@@ -77,6 +79,7 @@ class Neighbour:
         self.restarting = False
         """It said that it restarted itself (the R bit): its End-of-RIB may wait for ours."""
         self.limits = limits_of(config)
+        self.pace = pace_of(config)
         self.refreshes = Refreshes()
         self.idle_until = inf
         """When it may leave the IDLE that a limit sent it to."""
@@ -86,11 +89,13 @@ class Neighbour:
     def configure(self, config: PeerConfig) -> None:
         self.config = config
         self.limits = limits_of(config)
+        self.pace = pace_of(config)
         self.source.attribute_limit = config.attribute_limit
         self.idle_until = inf
 
     def next_deadline(self) -> float:
-        return min(self.session.next_deadline(), self.refreshes.deadline, self.idle_until)
+        paced = self.pace.deadline if self.pace is not None else inf
+        return min(self.session.next_deadline(), self.refreshes.deadline, self.idle_until, paced)
 
     @property
     def name(self) -> str:
@@ -99,6 +104,11 @@ class Neighbour:
     @property
     def established(self) -> bool:
         return self.peer is not None
+
+    @property
+    def said(self) -> int:
+        """What it has cost so far, see `hornpipe.engine.pace`."""
+        return self.source.heard + sum(self.session.messages_in)
 
     def up(self, negotiated: Negotiated) -> Peer:
         """The session is established; the returned peer is to be told to the RIB."""
@@ -115,6 +125,8 @@ class Neighbour:
         self.long_lived = negotiated.long_lived
         self.restarting = graceful is not None and graceful.restarting
         self.refreshes = Refreshes()
+        if self.pace is not None:
+            self.pace.until = min(self.pace.until, self.now)  # that pause was the former session's
         self.peer = Peer(
             self.source,
             frozenset(negotiated.families),
@@ -125,6 +137,10 @@ class Neighbour:
             next_hops=own_next_hops(self.local_address, negotiated),
         )
         return self.peer
+
+
+def pace_of(config: PeerConfig) -> Pace | None:
+    return Pace(config.update_limit) if config.update_limit else None
 
 
 def packed_address(text: str) -> bytes:

@@ -33,6 +33,7 @@ from hornpipe.engine.neighbour import Neighbour, make, session_of
 from hornpipe.engine.reader import Reader
 from hornpipe.engine.retention import retention, without_forwarding
 from hornpipe.engine.settings import ClientRange, Settings
+from hornpipe.engine.throttle import throttle, unthrottle
 from hornpipe.net.ip import Address
 from hornpipe.rib.rib import Rib
 
@@ -269,8 +270,18 @@ class Peers:
         neighbour, session, number = entry
         if session is neighbour.session:
             neighbour.now = now
+            before = neighbour.said if neighbour.pace is not None else 0
             session.receive(number, data, now)
             self._settle(neighbour, now)
+            if neighbour.pace is not None and neighbour.conn == conn:
+                throttle(neighbour, neighbour.pace, neighbour.said - before, now, self.notify)
+                self._deadlines.note(neighbour, neighbour.next_deadline())
+
+    def rests_until(self, conn: int) -> float:
+        entry = self._connections.get(conn)
+        if entry is None or entry[0].pace is None or entry[0].conn != conn:
+            return -inf
+        return entry[0].pace.until
 
     def closed(self, conn: int, reason: str, now: float) -> None:
         entry = self._connections.pop(conn, None)
@@ -333,6 +344,8 @@ class Peers:
                 self._again(neighbour, now)
             neighbour.session.handle_timeout(now)
             self._refresh(neighbour, now)
+            if neighbour.pace is not None:
+                unthrottle(neighbour, neighbour.pace, now, self.notify)
             self._settle(neighbour, now)
         for neighbour in list(self._leaving):
             self._reap(neighbour)

@@ -31,6 +31,7 @@ class ClientRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     long_lived_time: int = 0
     prefix_limits: tuple[PrefixLimit, ...] = ()
     attribute_limit: int = 65535
+    update_limit: int = 0
     description: str = ""
 
 

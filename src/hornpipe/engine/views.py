@@ -28,7 +28,7 @@ from hornpipe.vpn.station import Attachment, Station
 
 
 def peer_row(neighbour: Neighbour, rib: Rib) -> PeerRow:
-    session, config, peer = neighbour.session, neighbour.config, neighbour.peer
+    session, config, peer, pace = neighbour.session, neighbour.config, neighbour.peer, neighbour.pace
     negotiated = session.negotiated
     return PeerRow(
         peer=neighbour.name,
@@ -61,6 +61,8 @@ def peer_row(neighbour: Neighbour, rib: Rib) -> PeerRow:
         end_of_rib=tuple(families.name(family) for family in sorted(neighbour.end_of_rib)),
         errors=neighbour.source.errors,
         rejected=dict(neighbour.source.rejected),
+        throttled_since=pace.since if pace else None,
+        throttled=round(pace.seconds, 3) if pace else 0.0,
     )
 
 

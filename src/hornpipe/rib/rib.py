@@ -171,6 +171,7 @@ class Rib(LocRib):
         table = intake.table
         errors: list[str] = []
         routes = table.spec.split(data, errors)
+        source.heard += len(routes)
         if errors:
             source.error(errors[0])
         if update.error:
@@ -199,6 +200,7 @@ class Rib(LocRib):
         table = source.intakes[family].table
         errors: list[str] = []
         keys = table.spec.split_withdraw(data, errors)
+        source.heard += len(keys)
         if errors:
             source.error(errors[0])
         self.withdrawals.note(now, source.name, family, keys)

@@ -25,6 +25,7 @@ class Source:
         "client",
         "errors",
         "families",
+        "heard",
         "id",
         "intakes",
         "interface",
@@ -72,6 +73,8 @@ class Source:
         """What the present session negotiated; empty while there is none."""
         self.intakes: dict[int, Intake] = {}
         """Adj-RIB-In a family; a family stays here while paths of it are kept stale."""
+        self.heard = 0
+        """Routes announced and withdrawn, accepted or not."""
         self.errors = 0
         """UPDATEs with an RFC 7606 reaction: treat-as-withdraw, attribute discard, NLRI discard."""
         self.last_error = ""

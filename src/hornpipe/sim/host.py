@@ -166,6 +166,9 @@ class Shifted:
     def take_bytes(self, conn: int, budget: int, now: float) -> bytes:
         return self._engine.take_bytes(conn, budget, now + self._epoch)
 
+    def rests_until(self, conn: int) -> float:
+        return self._engine.rests_until(conn) - self._epoch
+
     def take_closes(self) -> list[int]:
         return self._engine.take_closes()
 

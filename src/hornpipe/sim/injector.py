@@ -36,6 +36,8 @@ class Injector:
         self.downs: list[str] = []
         self.ready_connections: set[int] = set()
         self._closes: list[int] = []
+        self._left: dict[int, bytes] = {}
+        """What did not fit into a write."""
         self._now = now
         self.session.start(now)
         self._settle()
@@ -142,6 +144,9 @@ class Injector:
         self.session.receive(conn, data, now)
         self._settle()
 
+    def rests_until(self, conn: int) -> float:
+        return 0.0
+
     def closed(self, conn: int, reason: str, now: float) -> None:
         self._now = now
         self.session.closed(conn, now, reason)
@@ -150,7 +155,10 @@ class Injector:
     def take_bytes(self, conn: int, budget: int, now: float) -> bytes:
         self._now = now
         self.ready_connections.discard(conn)
-        return self.session.data_to_send(conn)
+        data = self._left.pop(conn, b"") + self.session.data_to_send(conn)
+        if len(data) > budget:
+            self._left[conn] = data[budget:]
+        return data[:budget]
 
     def take_closes(self) -> list[int]:
         closes, self._closes = self._closes, []

@@ -7,6 +7,7 @@ next, so what goes over two connections is reordered. What meets a cut is sent a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
@@ -38,6 +39,7 @@ class Speaking(Protocol):
     def connect_failed(self, peer: str, reason: str, now: float) -> None: ...
     def accept(self, remote_address: str, local_address: str, now: float) -> int | None: ...
     def received(self, conn: int, data: bytes, now: float) -> None: ...
+    def rests_until(self, conn: int) -> float: ...
     def closed(self, conn: int, reason: str, now: float) -> None: ...
     def take_bytes(self, conn: int, budget: int, now: float) -> bytes: ...
     def take_closes(self) -> list[int]: ...
@@ -48,7 +50,7 @@ class Speaking(Protocol):
 class Side:
     """One end of a connection."""
 
-    __slots__ = ("address", "conn", "endpoint", "last", "open", "other")
+    __slots__ = ("address", "conn", "endpoint", "last", "open", "other", "unread")
 
     def __init__(self, address: str, endpoint: Speaking) -> None:
         self.address = address
@@ -58,6 +60,8 @@ class Side:
         self.other: Side
         self.last = 0.0
         """When the last bytes sent by this side arrive: none may overtake them."""
+        self.unread: deque[Call] = deque()
+        """What has arrived at this side and waits, for the process makes the other one wait."""
 
 
 class Network:
@@ -182,7 +186,22 @@ class Network:
                 self.awake[receiver.address] = None
                 receiver.endpoint.received(receiver.conn, data, self.clock.now)
 
-        self._in_order(sender, arrive)
+        self._in_order(sender, lambda: self._read(receiver, arrive))
+
+    def _read(self, side: Side, call: Call) -> None:
+        side.unread.append(call)
+        if len(side.unread) == 1:
+            self._read_on(side)
+
+    def _read_on(self, side: Side) -> None:
+        """Until it is to rest. A process that is stopped meanwhile does not read either."""
+        while side.unread:
+            until = side.endpoint.rests_until(side.conn) if side.open and side.conn is not None else 0.0
+            if until > self.clock.now:
+                self.clock.at(until, lambda: self._reach(side.address, lambda: self._read_on(side)))
+                return
+            side.unread[0]()
+            side.unread.popleft()
 
     def _shut(self, side: Side, reason: str) -> None:
         """This side closes; the other one reads the end after the last bytes."""
@@ -202,7 +221,7 @@ class Network:
                     self.awake[other.address] = None
                     other.endpoint.closed(other.conn, "closed by the peer", self.clock.now)
 
-        self._in_order(side, end)
+        self._in_order(side, lambda: self._read(other, end))
 
     # ---- faults
 

@@ -2,7 +2,8 @@
 
 Reading: `data_received` feeds the engine synchronously; there is no queue. While the engine is congested a connection
 pauses after what it just read, and gets one more turn a second (`hornpipe.speaker.speaker`), so that the peer's
-KEEPALIVEs still count.
+KEEPALIVEs still count. Of a peer that says more than it may (`SpeakerEngine.rests_until`) nothing is read until the
+engine says so.
 
 Writing: the transport's high-water mark is zero, so bytes are either in the kernel or still in the engine. A peer that
 does not read costs no memory here, and the engine knows that bytes wait (RFC 9687).
@@ -63,6 +64,8 @@ class Connection(asyncio.Protocol):
         self.paused = False
         self._transport: asyncio.Transport | None = None
         self._linger: asyncio.TimerHandle | None = None
+        self._resting: asyncio.TimerHandle | None = None
+        """Until then nothing is read, congested or not."""
 
     @property
     def socket(self) -> socket.socket | None:
@@ -90,8 +93,11 @@ class Connection(asyncio.Protocol):
         if self.conn == NO_CONN:
             return  # lingering
         engine = self._host.engine
-        engine.received(self.conn, data, self._host.now())
-        if engine.congested:
+        now = self._host.now()
+        engine.received(self.conn, data, now)
+        if (until := engine.rests_until(self.conn)) > now:
+            self._rest(until)
+        elif engine.congested:
             self._pause()
         self._host.after_input()
 
@@ -101,6 +107,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._linger is not None:
             self._linger.cancel()
+        self._end_rest()
         self._host.gone(self)
         self.conn = NO_CONN
         if self._number != NO_CONN:
@@ -148,6 +155,7 @@ class Connection(asyncio.Protocol):
         if not spoke:
             transport.close()
             return
+        self._end_rest()
         self.resume()
         if not transport.is_closing():
             transport.write_eof()
@@ -160,13 +168,34 @@ class Connection(asyncio.Protocol):
     # ---- back-pressure
 
     def _pause(self) -> None:
-        if not self.paused and self._transport is not None and not self._transport.is_closing():
-            self.paused = True
-            self._transport.pause_reading()
+        if self._stop_reading():
             self._host.congested(self)
 
+    def _rest(self, until: float) -> None:
+        if self._stop_reading():
+            self._resting = self._loop.call_at(until, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        if self._host.engine.congested:
+            self._host.congested(self)
+        else:
+            self.resume()
+
+    def _end_rest(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+
+    def _stop_reading(self) -> bool:
+        if self.paused or self._transport is None or self._transport.is_closing():
+            return False
+        self.paused = True
+        self._transport.pause_reading()
+        return True
+
     def resume(self) -> None:
-        if self.paused and self._transport is not None:
+        if self.paused and self._resting is None and self._transport is not None:
             self.paused = False
             if not self._transport.is_closing():
                 self._transport.resume_reading()

@@ -38,6 +38,9 @@ class SpeakerEngine(Protocol):
 
     def received(self, conn: int, data: bytes, now: float) -> None: ...
 
+    def rests_until(self, conn: int) -> float:
+        """Before that nothing is to be read from it, asked after `received`."""
+
     def closed(self, conn: int, reason: str, now: float) -> None:
         """TCP is gone, whoever ended it; called once for every number, which is not heard of again."""
 

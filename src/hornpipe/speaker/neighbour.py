@@ -28,22 +28,31 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     """None: the system's."""
     min_ttl: int | None = None
     """Packets that arrive with less are dropped by the kernel (GTSM)."""
+    limited: bool = False
+    """It is read no faster than its `update_limit`: what it says beyond that is to stay with it."""
 
 
 def of_peer(peer: PeerConfig) -> Neighbour:
     """`address` must be one: of an unnumbered peer that which was found."""
     bare = peer.address.partition("%")[0]
     length = ipaddress.ip_address(bare).max_prefixlen
+    ttl: int | None
+    min_ttl: int | None
     if peer.ttl_security is not None:
         # RFC 5082 section 3: one hop away arrives with 255, two hops with 254.
         ttl, min_ttl = TTL_SECURITY_TTL, TTL_SECURITY_TTL + 1 - peer.ttl_security
-        return Neighbour(
-            address=peer.address, length=length, signature=peer.tcp_ao or peer.password, ttl=ttl, min_ttl=min_ttl
-        )
-    # An external peer is on the same link unless told otherwise, so its packets need not go further.
-    external = peer.peer_as not in (0, peer.local_as)
-    ttl_of_session = (peer.multihop or 1) if external else peer.multihop
-    return Neighbour(address=peer.address, length=length, signature=peer.tcp_ao or peer.password, ttl=ttl_of_session)
+    else:
+        # An external peer is on the same link unless told otherwise, so its packets need not go further.
+        external = peer.peer_as not in (0, peer.local_as)
+        ttl, min_ttl = (peer.multihop or 1) if external else peer.multihop, None
+    return Neighbour(
+        address=peer.address,
+        length=length,
+        signature=peer.tcp_ao or peer.password,
+        ttl=ttl,
+        min_ttl=min_ttl,
+        limited=bool(peer.update_limit),
+    )
 
 
 def at(peer: PeerConfig, address: str) -> PeerConfig | None:
@@ -56,7 +65,10 @@ def at(peer: PeerConfig, address: str) -> PeerConfig | None:
 def of_range(clients: ClientRange) -> Neighbour:
     network = ipaddress.ip_network(clients.prefix, strict=False)
     return Neighbour(
-        address=str(network.network_address), length=network.prefixlen, signature=clients.tcp_ao or clients.password
+        address=str(network.network_address),
+        length=network.prefixlen,
+        signature=clients.tcp_ao or clients.password,
+        limited=bool(clients.update_limit),
     )
 
 

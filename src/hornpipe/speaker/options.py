@@ -13,6 +13,8 @@ IPV6_MINHOPCOUNT = 73
 IP_BIND_ADDRESS_NO_PORT = 24
 CS6 = 0xC0
 """Network control, as a TOS byte."""
+RECEIVE_BUFFER = 16384
+"""Of a peer with an `update_limit`; the kernel's own may grow to megabytes, minutes of what such a peer may say."""
 
 
 def family_of(address: str) -> socket.AddressFamily:
@@ -39,6 +41,8 @@ def apply(sock: socket.socket, neighbour: Neighbour | None) -> None:
     mark(sock)
     if neighbour is None:
         return
+    if neighbour.limited:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     if neighbour.ttl is not None:
         set_ttl(sock, neighbour.ttl)
     if neighbour.min_ttl is not None:

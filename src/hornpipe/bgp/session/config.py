@@ -98,6 +98,8 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     prefix_limits: tuple[PrefixLimit, ...] = ()
     attribute_limit: int = 65535
     """Longest attribute block in bytes; routes with a longer one are not accepted."""
+    update_limit: int = 0
+    """Routes and messages a second, above which the peer is read more slowly; 0: any number."""
     dynamic: bool = False
     """Made for a connection that came in; goes with it."""
     description: str = ""

@@ -33,7 +33,7 @@ from hornpipe.bgp.error import SessionReset
 from hornpipe.bgp.notification import Notification
 from hornpipe.bgp.open import Open, decode_open
 from hornpipe.bgp.session.config import PeerConfig
-from hornpipe.bgp.session.driver import Cause, Driver
+from hornpipe.bgp.session.driver import NOTHING, Cause, Driver
 from hornpipe.bgp.session.event import Event, RefreshReceived, UpdateReceived
 from hornpipe.bgp.session.machine import Machine
 from hornpipe.bgp.session.negotiation import negotiate
@@ -194,6 +194,11 @@ class Session(Driver):
             if framer.error is not None:
                 self._refuse(machine, Input.HEADER_ERROR, framer.error, now)
         self._settle(now)
+
+    def unread(self, until: float) -> None:
+        """The peer is not read before then: that it is not heard until then is not its silence."""
+        if self._up is not None:
+            self._arm_hold(self._up, until, NOTHING)
 
     def data_to_send(self, conn: int) -> bytes:
         """Fetched only when TCP takes it: bytes nobody fetches are what the SendHoldTimer (RFC 9687) measures."""
