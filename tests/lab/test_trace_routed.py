@@ -12,7 +12,7 @@ from hornpipe.demo.site import Site
 from hornpipe.demo.until import until
 from tests.lab import routed
 from tests.lab.overlay import RR
-from tests.lab.routed import UNDERLAY, v4, v6
+from tests.lab.routed import ASN, UNDERLAY, v4, v6
 from tests.lab.test_trace import Deleting, shown, trace
 
 pytestmark = pytest.mark.kernel("vrf", "mpls", "gre", "vxlan")
@@ -33,12 +33,21 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[s
         yield site, nodes
 
 
-def finds(net: tuple[Site, dict[str, Any]], vpn: str, address: str, state: str, summary: str = "") -> dict[str, Any]:
+def finds(
+    net: tuple[Site, dict[str, Any]],
+    vpn: str,
+    address: str,
+    state: str,
+    summary: str = "",
+    since: bool = False,
+    says: str = "",
+) -> dict[str, Any]:
     last: dict[str, Any] = {}
 
     def asked() -> bool:
         last.update(trace(net[1]["h1"], f"{vpn}:eth0", address))
-        return last["state"] == state and summary in last["summary"]
+        known = bool(last["since"]) or not since
+        return last["state"] == state and summary in last["summary"] and known and says in shown(last)
 
     try:
         until(f"{vpn} to {address} is {state} at {summary!r}", asked, limit=20)
@@ -100,6 +109,55 @@ def test_mpls_broken_in_turn(net: tuple[Site, dict[str, Any]]) -> None:
     assert found["since"]
     host.ip(f"route del unreachable {FAR}")
     finds(net, "red", v4("red", "h2"), "ok")
+
+
+def test_since_when_an_entry_is_missing(net: tuple[Site, dict[str, Any]]) -> None:
+    """Each is deleted faster than it is repaired for long; the kernel tells of it, and the trace says since when."""
+    address = v4("green", "h2")
+    mac = next(row for row in net[1]["h2"].rows("/v1/instances") if row["name"] == "green")["router_mac"]
+    for line, step in (
+        (f"bridge fdb del {mac} dev hp-vx5000 self", f"kernel fdb {mac} dev hp-vx5000"),
+        (f"ip neigh del {FAR} dev hp-br5000", f"kernel neigh {FAR} dev hp-br5000"),
+        ("ip nexthop flush", "kernel route "),
+    ):
+        with Deleting(net[1]["h1"], line):
+            finds(net, "green", address, "broken", step, since=True)
+        finds(net, "green", address, "ok")
+    host = net[0]["h1"]
+    host.ip("link set hp-vx5000 nomaster")
+    finds(net, "green", address, "ok")
+    host.shell("bridge fdb flush dev hp-vx5000")  # of this no event tells: found in the very moment, or by the audit
+    finds(net, "green", address, "ok")
+
+
+def test_a_flow_specification_redirects(net: tuple[Site, dict[str, Any]]) -> None:
+    """h2 attracts what goes to one prefix whole, to another by tcp port 80 only."""
+    one, two = net[1]["h1"], net[1]["h2"]
+    for name, number, classifier in (("grey", 7, {}), ("violet", 8, {"protocol": "tcp", "destination_port": "80"})):
+        two.host.ip(f"netns add {name}")
+        attract = {
+            "redirect_rts": [f"{ASN}:2"], "to_rts": [f"{ASN}:{number}"], "static_prefixes": [f"10.7{number}.0.0/16"],
+            "classifier": classifier,
+        }  # fmt: skip
+        made = routed.ipvpn(name, f"{ASN}:{number + 90}", encapsulations=["mpls-gre"], attract_traffic=attract)
+        with two.client() as client:
+            more = {"instances": [made], "ports": [routed.port(name, "h2")]}
+            client.call("PUT", f"/v1/sources/{name}?wait=programmed", more)
+    table = f"redirect-to-ipvpn-{ASN}_7"
+    text = shown(finds(net, "blue", "10.77.0.1", "ok", says=f"all packets go to {ASN}:7, by {table}"))
+    assert f"ok instance {table} ipvpn" in text
+    assert text.count("ok kernel rule from all to 10.77.0.0/16 iif ") == 2
+    assert "ok encapsulation mpls-gre" in text
+    text = shown(finds(net, "blue", "10.78.0.1", "broken", "no route", says=f"packets of tcp port 80 go to {ASN}:8"))
+    assert text.count("ok kernel rule from all to 10.78.0.0/16 iif ") == 2
+    for line, words in (("ip rule del to 10.77.0.0/16", "not there"), ("ip rule del pref 10000", "nothing leads to")):
+        with Deleting(one, line):
+            finds(net, "blue", "10.77.0.1", "broken", "kernel rule from all to 10.77.0.0/16", says=words)
+        finds(net, "blue", "10.77.0.1", "ok")
+    for name in ("grey", "violet"):
+        with two.client() as client:
+            client.call("DELETE", f"/v1/sources/{name}")
+    finds(net, "blue", "10.77.0.1", "broken", "remote 10.77.0.1 in blue")
 
 
 def test_nobody_has_it(net: tuple[Site, dict[str, Any]]) -> None:

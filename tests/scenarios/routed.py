@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from hornpipe.bgp.attr import extended
 from hornpipe.bgp.attr.block import build
-from hornpipe.bgp.family import VPNV4, VPNV6
+from hornpipe.bgp.family import FLOWSPEC_VPNV4, VPNV4, VPNV6
+from hornpipe.bgp.nlri import flowspec
 from hornpipe.bgp.nlri.evpn import IpPrefix
+from hornpipe.bgp.nlri.flowspec import Component, PrefixMatch, equals
 from hornpipe.bgp.nlri.labelled import label_payload
 from hornpipe.bgp.nlri.next_hop import next_hop_field
 from hornpipe.bgp.nlri.vpn import vpn_key
@@ -207,5 +209,34 @@ def withdraw_prefix(made: Injector, prefix: Prefix, more: Options) -> None:
     made.withdraw(IpPrefix(RouteDistinguisher.parse(more["rd"][0]), prefix).encode()[0])
 
 
-ANNOUNCE: dict[str, Callable[[Injector, Prefix, Options], None]] = {"vpn": announce_vpn, "prefix": announce_prefix}
-WITHDRAW: dict[str, Callable[[Injector, Prefix, Options], None]] = {"vpn": withdraw_vpn, "prefix": withdraw_prefix}
+def announce_flow(made: Injector, prefix: Prefix, more: Options) -> None:
+    """announce flow PREFIX rd RD rt RT redirect RT [source PREFIX] [protocol N,N] [port N,N]"""
+    redirect = extended.redirect(bytes(RouteTarget.parse(more["redirect"][0])))
+    attributes = build(local_pref=100, ext_communities=[*communities(more, ()), redirect])
+    made.announce(_flow_key(prefix, more), b"", attributes, b"", FLOWSPEC_VPNV4)
+
+
+def withdraw_flow(made: Injector, prefix: Prefix, more: Options) -> None:
+    made.withdraw(_flow_key(prefix, more), FLOWSPEC_VPNV4)
+
+
+def _flow_key(prefix: Prefix, more: Options) -> bytes:
+    components: dict[int, Component] = {flowspec.DESTINATION: PrefixMatch(prefix)}
+    if "source" in more:
+        components[flowspec.SOURCE] = PrefixMatch(Prefix.parse(more["source"][0]))
+    for word, kind in (("protocol", flowspec.PROTOCOL), ("port", flowspec.DESTINATION_PORT)):
+        if word in more:
+            components[kind] = tuple(match for number in more[word] for match in equals(int(number)))
+    return flowspec.build(components, bytes(RouteDistinguisher.parse(more["rd"][0])))
+
+
+ANNOUNCE: dict[str, Callable[[Injector, Prefix, Options], None]] = {
+    "vpn": announce_vpn,
+    "prefix": announce_prefix,
+    "flow": announce_flow,
+}
+WITHDRAW: dict[str, Callable[[Injector, Prefix, Options], None]] = {
+    "vpn": withdraw_vpn,
+    "prefix": withdraw_prefix,
+    "flow": withdraw_flow,
+}

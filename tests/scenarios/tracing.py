@@ -114,8 +114,9 @@ def _matches(line: str, pattern: str) -> bool:
 
 
 def breaks(scenario: Scenario, made: Host, words: list[str]) -> None:
-    """breaks KIND ...: see `BREAKS`."""
+    """breaks KIND ...: see `BREAKS`. What the kernel tells of it is heard at once, and nothing done yet."""
     BREAKS[words[0]](made, words[1:])
+    made.running.forwarding.heard(scenario.fleet.now + made.epoch)
 
 
 def _table(made: Host, device: str) -> int:
@@ -139,6 +140,9 @@ BREAKS: dict[str, Callable[[Host, list[str]], object]] = {
     ),
     "nexthops": lambda made, words: made.kernel.routing.flush_nexthops(),
     "label": lambda made, words: made.kernel.routing.delete_label(int(words[0]).to_bytes(4, "big")),
+    "rule": lambda made, words: made.kernel.routing.delete_rule(" ".join(words)),
+    "flush": lambda made, words: made.kernel.flush_fdb(words[0]),
+    "writes": lambda made, words: made.kernel.fail(int(words[0])),
     "down": lambda made, words: made.kernel.set_up(words[0], False),
     "carrier": lambda made, words: made.kernel.set_carrier(words[0], False),
     "mtu": lambda made, words: made.kernel.set_mtu(words[0], int(words[1])),

@@ -114,6 +114,15 @@ def _mpls(kernel: DummyKernel, link: Link | None, key: bytes) -> Found:
     return Found(present=True, text=f"{label}{via} dev {target.name}", fields={"dev": target.name})
 
 
+def _rule(kernel: DummyKernel, link: Link | None, key: bytes) -> Found:
+    priority, match = key.decode().split(maxsplit=2)[1:]
+    places = sorted(rule.priority for rule in kernel.routing.rules if rule.match == match)
+    if not places:
+        return _ABSENT
+    place = int(priority) if int(priority) in places else places[0]
+    return Found(present=True, text=f"{place}: {match}", fields={"priority": str(place)})
+
+
 _ANSWERS: dict[str, Callable[[DummyKernel, Link | None, bytes], Found]] = {
     "link": _link,
     "route": _route,
@@ -122,4 +131,5 @@ _ANSWERS: dict[str, Callable[[DummyKernel, Link | None, bytes], Found]] = {
     "flood": _flood,
     "local": _local,
     "mpls": _mpls,
+    "rule": _rule,
 }

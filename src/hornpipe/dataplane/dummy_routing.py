@@ -159,6 +159,15 @@ class DummyRouting:
             for family in (4, 6):
                 sink.rules_lost(family)
 
+    def delete_rule(self, match: str) -> None:
+        """``ip rule del``"""
+        gone = {rule for rule in self.rules if rule.match == match}
+        self.rules -= gone
+        sink = self._sink()
+        if sink is not None:
+            for rule in gone:
+                sink.rule(rule, False)
+
     def delete_label(self, key: bytes) -> None:
         """``ip -f mpls route del LABEL``"""
         index, gateway = self.labels.pop(key)

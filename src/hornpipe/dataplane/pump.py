@@ -173,6 +173,7 @@ class Dataplane:
         self._after_input()
 
     def _tell(self, now: float) -> None:
+        self.forwarding.heard(now)
         presence = self.forwarding.take_presence()
         if presence:
             self.core.links_changed(presence, now)

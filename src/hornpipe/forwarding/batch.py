@@ -54,10 +54,23 @@ class Chunk:
 class Batch:
     """What a driver executes at once; see above for the order."""
 
-    __slots__ = ("changes", "chunks", "learn", "nexthop_deletes", "nexthops", "number", "puts", "removals", "strays")
+    __slots__ = (
+        "changes",
+        "chunks",
+        "learn",
+        "nexthop_deletes",
+        "nexthops",
+        "number",
+        "puts",
+        "removals",
+        "strays",
+        "taken",
+    )
 
-    def __init__(self, number: int, changes: int = 0) -> None:
+    def __init__(self, number: int, changes: int = 0, taken: float = 0.0) -> None:
         self.number = number
+        self.taken = taken
+        """When."""
         self.changes = changes
         """Changes to links and nexthops that were known when it was taken."""
         self.puts: list[Entry] = []
@@ -85,6 +98,10 @@ class Batch:
             or self.strays
             or self.learn
         )
+
+    def has(self, state: TableState, key: bytes) -> bool:
+        """Something is to be done about the key."""
+        return any(chunk.state is state and (key in chunk.adds or key in chunk.deletes) for chunk in self.chunks)
 
     @property
     def adds(self) -> int:

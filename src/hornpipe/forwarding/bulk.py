@@ -11,6 +11,8 @@ from typing import Any
 from hornpipe.forwarding.nexthop_state import NexthopState
 from hornpipe.forwarding.table import BulkKind, BulkTable
 
+_NOT_WAITING = ("", "", 0.0)
+
 
 class TableState:
     """Keys move from `dirty` into a batch, either at once (to be written) or by way of `deletes` (to go, later)."""
@@ -30,8 +32,10 @@ class TableState:
         "kind",
         "ready",
         "reason",
+        "refused",
         "scanned",
         "table",
+        "unready",
         "waiting",
         "ways",
     )
@@ -46,6 +50,8 @@ class TableState:
         self.dirty: dict[bytes, None] = {}
         self.deletes: dict[bytes, None] = {}
         self.errors: dict[bytes, str] = {}
+        self.refused: dict[bytes, float] = {}
+        """When those were refused first."""
         self.scanned: dict[bytes, Any] | None = None
         """Found in the kernel at start and not looked at yet: what matches is not written again."""
         self.ready: tuple[int, ...] | None = None
@@ -54,10 +60,12 @@ class TableState:
         """`Chunk.index`, as last known."""
         self.reason = ""
         """Why the table cannot be written now."""
+        self.unready: float | None = None
+        """Since when, if that is known."""
         self.held: dict[bytes, str] = {}
         """``local`` and ``mpls``: the port each key was written on."""
-        self.waiting: dict[bytes, tuple[str, str]] = {}
-        """Keys that cannot be written yet: for which port (empty: none), and why."""
+        self.waiting: dict[bytes, tuple[str, str, float]] = {}
+        """Keys that cannot be written yet: for which port (empty: none), why, and since when."""
         self.by_port: dict[str, set[bytes]] = {}
         """``local`` and ``mpls``: keys by the port that they are or should be on."""
         self.ways: dict[bytes, NexthopState] = {}
@@ -126,11 +134,14 @@ class TableState:
         self.held[key] = port
         self.by_port.setdefault(port, set()).add(key)
 
-    def wait(self, key: bytes, port: str, reason: str) -> None:
-        """The key is to be on a port that is not ready; until then it stays where it is held."""
+    def wait(self, key: bytes, port: str, reason: str, now: float) -> None:
+        """The key is to be on a port that is not ready (empty: it waits for something else); until then it stays where
+        it is held."""
+        since = self.waiting[key][2] if key in self.waiting else now
         self._stop_waiting(key)
-        self.waiting[key] = (port, reason)
-        self.by_port.setdefault(port, set()).add(key)
+        self.waiting[key] = (port, reason, since)
+        if port:
+            self.by_port.setdefault(port, set()).add(key)
 
     def release(self, key: bytes) -> str:
         """``local`` and ``mpls``: forgets the key; returns the port that it was on."""
@@ -140,7 +151,7 @@ class TableState:
         return port
 
     def _stop_waiting(self, key: bytes) -> None:
-        port, _ = self.waiting.pop(key, ("", ""))
+        port, _, _ = self.waiting.pop(key, _NOT_WAITING)
         if port and self.held.get(key) != port:
             self._leave(port, key)
 
@@ -162,7 +173,18 @@ class TableState:
         way = self.awaiting.get(key) or self.ways.get(key)
         if way is not None and way.written is None:
             return way.reason
-        return self.waiting.get(key, ("", ""))[1]
+        return self.waiting.get(key, _NOT_WAITING)[1]
+
+    def since(self, key: bytes) -> float | None:
+        """When what keeps the key from being written began, as far as is known."""
+        if self.ready is None:
+            return self.unready
+        way = self.awaiting.get(key) or self.ways.get(key)
+        if way is not None and way.written is None:
+            return way.since
+        if key in self.waiting:
+            return self.waiting[key][2]
+        return self.refused.get(key) if key in self.errors else None
 
     def stranded(self) -> list[bytes]:
         """``route``: keys that went with their nexthop."""

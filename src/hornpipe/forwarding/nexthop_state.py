@@ -22,6 +22,7 @@ class NexthopState:
         "names",
         "number",
         "reason",
+        "since",
         "users",
         "v",
         "written",
@@ -47,6 +48,8 @@ class NexthopState:
         """Routes wait for it, or went with it."""
         self.reason = ""
         """Why it cannot be used."""
+        self.since: float | None = None
+        """Since when, if that is known."""
         self.names: list[tuple[int, Hops]] = []
         """Under which it is found."""
 

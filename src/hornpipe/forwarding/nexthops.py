@@ -37,6 +37,8 @@ class Nexthops:
         self.back: dict[NexthopState, None] = {}
         """Lost ones that are there again: their routes are to be written."""
         self._failed: dict[NexthopState, None] = {}
+        self._missed: dict[NexthopState, None] = {}
+        """Those that became so since `heard` was told the time."""
         self._found: dict[Nexthop, int] = {}
         """Found at start and not taken over: content -> number."""
         self._taken: set[int] = set()
@@ -147,6 +149,7 @@ class Nexthops:
             batch.nexthops[state.number] = content
         else:
             self._number(state, number)
+            state.since = None
         if state.written is None:
             self.dirty.update(state.groups)
         state.written, state.reason = content, ""
@@ -231,6 +234,7 @@ class Nexthops:
         """The kernel has it no longer; its groups go on with what is left."""
         self.dirty[state] = None
         state.lost = state.lost or state.users > 0
+        self.missed(state)
         if state.written is not None:
             state.written = None
             for group in state.groups:
@@ -245,7 +249,19 @@ class Nexthops:
             if left:
                 return
         group.lost = group.lost or group.users > 0
+        self.missed(group)
         self._disown(group)
+
+    def missed(self, state: NexthopState) -> None:
+        """It cannot be used; since when is told by `heard`."""
+        if state.since is None:
+            self._missed[state] = None
+
+    def heard(self, now: float) -> None:
+        for state in self._missed:
+            if state.written is None:
+                state.since = now
+        self._missed.clear()
 
     def _disown(self, state: NexthopState) -> None:
         """Routes found at start with its number may have gone with it, so what takes its place has another one."""
@@ -300,6 +316,10 @@ class Nexthops:
 
     def report(self, batch: Batch, results: Results) -> bool:
         """True if something failed."""
+        for number in batch.nexthops.keys() - results.nexthops.keys():
+            made = self.by_number.get(number)
+            if made is not None and made.written is not None:
+                made.since = None
         for number, reason in results.nexthops.items():
             state = self.by_number.get(number)
             if state is not None and number in batch.nexthops:
@@ -366,7 +386,7 @@ class Nexthops:
     def _drop(self, state: NexthopState, batch: Batch) -> None:
         for name in state.names:
             del self.by_hops[name]
-        for states in (self.dirty, self.back, self._failed):
+        for states in (self.dirty, self.back, self._failed, self._missed):
             states.pop(state, None)
         if state.number >= 0:
             del self.by_number[state.number]

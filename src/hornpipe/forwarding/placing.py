@@ -6,7 +6,7 @@ from hornpipe.forwarding.bulk import TableState
 from hornpipe.forwarding.link import Links
 
 
-def on_ports(state: TableState, adds: dict[bytes, str], links: Links) -> dict[bytes, int]:
+def on_ports(state: TableState, adds: dict[bytes, str], links: Links, now: float) -> dict[bytes, int]:
     """ifindexes for the ports' names; keys whose port is not there wait for it."""
     bridge = links.by_name[state.device].index
     found: dict[bytes, int] = {}
@@ -16,13 +16,15 @@ def on_ports(state: TableState, adds: dict[bytes, str], links: Links) -> dict[by
             state.hold(key, port)
             found[key] = link.index
         elif link is None:
-            state.wait(key, port, f"interface {port} does not exist")
+            state.wait(key, port, f"interface {port} does not exist", now)
         else:
-            state.wait(key, port, f"interface {port} is not in {state.device}")
+            state.wait(key, port, f"interface {port} is not in {state.device}", now)
     return found
 
 
-def on_links(state: TableState, adds: dict[bytes, tuple[str, bytes]], links: Links) -> dict[bytes, tuple[int, bytes]]:
+def on_links(
+    state: TableState, adds: dict[bytes, tuple[str, bytes]], links: Links, now: float
+) -> dict[bytes, tuple[int, bytes]]:
     """The same for labels, whose links need only be up."""
     found: dict[bytes, tuple[int, bytes]] = {}
     for key, (name, gateway) in adds.items():
@@ -31,5 +33,5 @@ def on_links(state: TableState, adds: dict[bytes, tuple[str, bytes]], links: Lin
             state.hold(key, name)
             found[key] = (link.index, gateway)
         else:
-            state.wait(key, name, f"interface {name} {'does not exist' if link is None else 'is down'}")
+            state.wait(key, name, f"interface {name} {'does not exist' if link is None else 'is down'}", now)
     return found

@@ -8,6 +8,7 @@ kind       device                  key                      answered by
 ``flood``  VXLAN device            `flood_key`              one destination of its flood list
 ``mpls``   ""                      label (4, BE)            the label's route
 ``local``  bridge                  MAC (6)                  the bridge's entry
+``rule``   its interface           `Rule.text`, encoded     the rule, if it is asked; ``priority`` is where it stands
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-QuestionKind: TypeAlias = Literal["link", "route", "neigh", "fdb", "flood", "mpls", "local"]
+QuestionKind: TypeAlias = Literal["link", "route", "neigh", "fdb", "flood", "mpls", "local", "rule"]
 
 Question: TypeAlias = tuple[QuestionKind, str, bytes]
 """(kind, device, key)"""

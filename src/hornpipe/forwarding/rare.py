@@ -50,6 +50,8 @@ class RareEntries:
         self._failed_removals: dict[EntryKey, Entry] = {}
         self._problems: dict[EntryKey, tuple[str, str]] = {}
         """Not done and not on their way: (pending or error, reason)."""
+        self._since: dict[EntryKey, float] = {}
+        """When those of them, and what is tried again of them, were first refused or found to have to wait."""
         self._in_batch: dict[EntryKey, int] = {}
         self._users: dict[str, dict[EntryKey, None]] = {}
         """Keys by the link names that the entries mention."""
@@ -71,6 +73,7 @@ class RareEntries:
         if is_deep(entry):
             self._unseen.add(key)
         self._problems.pop(key, None)
+        self._since.pop(key, None)
         self.todo[key] = None
         return True
 
@@ -82,6 +85,7 @@ class RareEntries:
         self._unseen.discard(key)
         self.todo.pop(key, None)
         self._problems.pop(key, None)
+        self._since.pop(key, None)
         self._writes.pop(key, None)
         self.removals[key] = entry
         return entry
@@ -193,9 +197,9 @@ class RareEntries:
             if what == "done" and entry.key in self._unseen:
                 what = "apply"
             if what == "wait":
-                self._problem(entry.key, "pending", reason)
+                self._problem(entry.key, "pending", reason, now)
             elif what == "apply" and self._is_fought(entry.key, now):
-                self._problem(entry.key, "error", f"{entry.name} is changed by somebody else again and again")
+                self._problem(entry.key, "error", f"{entry.name} is changed by somebody else again and again", now)
                 self.retry_at = self.retry_at or now + RETRY_SECONDS
             else:
                 self._problems.pop(entry.key, None)
@@ -204,6 +208,8 @@ class RareEntries:
                     batch.puts.append(entry)
                     if isinstance(entry, Bridge | Vrf):
                         coming.add(entry.name)
+                else:
+                    self._since.pop(entry.key, None)
 
     def _is_fought(self, key: EntryKey, now: float) -> bool:
         since, count = self._writes.get(key, (now, 0))
@@ -216,13 +222,15 @@ class RareEntries:
         for entry in (*batch.puts, *batch.removals):
             if self._in_batch.get(entry.key) == batch.number:
                 del self._in_batch[entry.key]
+            if entry.key not in results.entries:
+                self._since.pop(entry.key, None)
         retired = [one for one in self._retiring if any(entry is one for entry in batch.removals)]
         self._retiring = [one for one in self._retiring if not any(one is entry for entry in retired)]
         self._not_retired += [one for one in retired if one.key in results.entries]
         removed = {entry.key: entry for entry in batch.removals if not any(entry is one for one in retired)}
         for key, reason in results.entries.items():
             if key in self.wanted:
-                self._problem(key, "error", reason)
+                self._problem(key, "error", reason, now)
                 if is_deep(self.wanted[key]):
                     self._unseen.add(key)
             elif key in removed:
@@ -245,12 +253,17 @@ class RareEntries:
             return "pending", ""
         return "done", ""
 
+    def since(self, key: EntryKey) -> float | None:
+        """When it began to be refused or to wait; None: it does not."""
+        return self._since.get(key)
+
     def problems(self) -> Iterator[tuple[EntryKey, str, str]]:
         for key, (status, reason) in self._problems.items():
             yield key, status, reason
 
-    def _problem(self, key: EntryKey, status: str, reason: str) -> None:
+    def _problem(self, key: EntryKey, status: str, reason: str, now: float) -> None:
         self._problems[key] = (status, reason)
+        self._since.setdefault(key, now)
 
     def _forget_users(self, entry: Entry) -> None:
         for name in links_of(entry):

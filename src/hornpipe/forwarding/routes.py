@@ -37,7 +37,7 @@ class Routes:
         state = chunk.state
         peers = self._peers(state)
         if len(peers) > 1:
-            adds = self._first_come(state, peers, adds, chunk)
+            adds = self._first_come(state, peers, adds, chunk, batch.taken)
         ways, scanned, chunk_adds = state.ways, state.scanned, chunk.adds
         usable4: dict[int, NexthopState] = {}  # by the identity of hops, which costs no hash of all that is in them
         usable6: dict[int, NexthopState] = {}
@@ -63,7 +63,7 @@ class Routes:
                 chunk_adds[key] = way.number
 
     def _first_come(
-        self, state: TableState, peers: Sequence[TableState], adds: dict[bytes, Any], chunk: Chunk
+        self, state: TableState, peers: Sequence[TableState], adds: dict[bytes, Any], chunk: Chunk, now: float
     ) -> dict[bytes, Any]:
         """Those that no table before this one wants; those after it give way."""
         rank = peers.index(state)
@@ -72,7 +72,7 @@ class Routes:
             first = next((peer for peer in peers[:rank] if peer.table.wanted(key) is not None), None)
             if first is not None:
                 self._stop_waiting(state, key)
-                state.waiting[key] = ("", f"instance {first.instance} has a route for the same prefix")
+                state.wait(key, "", f"instance {first.instance} has a route for the same prefix", now)
                 continue
             state.waiting.pop(key, None)
             ours[key] = hops
@@ -92,6 +92,7 @@ class Routes:
 
     def _await(self, state: TableState, key: bytes, way: NexthopState) -> None:
         way.lost = True
+        self._nexthops.missed(way)
         if state.awaiting.get(key) is not way:
             self._stop_waiting(state, key)
             state.awaiting[key] = way

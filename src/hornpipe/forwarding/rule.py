@@ -21,7 +21,7 @@ number on either side for itself."""
 Ports: TypeAlias = tuple[int, int]
 """First and last, 1 to 65534, which is what the kernel takes."""
 ANY_PORT: Ports = (0, 0)
-_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp"}
+PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp"}
 
 
 class FibRule(NamedTuple):
@@ -47,7 +47,7 @@ class FibRule(NamedTuple):
         words = [f"from {Prefix(self.source) if self.source else 'all'}"]
         words += [f"to {Prefix(self.destination)}"] if self.destination else []
         words.append(f"iif {self.iif}")
-        words += [f"ipproto {_PROTOCOLS.get(self.protocol, self.protocol)}"] if self.protocol else []
+        words += [f"ipproto {PROTOCOLS.get(self.protocol, self.protocol)}"] if self.protocol else []
         for word, (first, last) in (("sport", self.source_port), ("dport", self.destination_port)):
             words += [f"{word} {first}" if first == last else f"{word} {first}-{last}"] if last else []
         words.append(f"lookup {self.table}")

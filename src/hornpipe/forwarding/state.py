@@ -31,6 +31,7 @@ from hornpipe.forwarding.entry import (
 )
 from hornpipe.forwarding.learnt import LearntMac, LearntMacs
 from hornpipe.forwarding.link import Link, Links
+from hornpipe.forwarding.losses import Losses
 from hornpipe.forwarding.rare import RETRY_SECONDS, RareEntries
 from hornpipe.forwarding.rule import FibRule
 from hornpipe.forwarding.table import BulkKind, BulkTable, flood_key
@@ -49,7 +50,8 @@ class Forwarding:
         self.rare = RareEntries(self.links)
         self.bulk = Tables(self.links)
         self.learnt = LearntMacs()
-        self.witness = Witness(self.links, self.rare, self.bulk)
+        self.losses = Losses()
+        self.witness = Witness(self.links, self.rare, self.bulk, self.losses)
         self.underlay = Underlay()
         self.features: dict[str, str] = {}
         """What this kernel lacks -> what would give it; empty until the driver told."""
@@ -129,13 +131,14 @@ class Forwarding:
     def take(self, budget: int, now: float) -> Batch | None:
         """The next batch, about `budget` bulk entries; None: nothing can be done now, or `more`, call again."""
         self.more = False
+        self.heard(now)
         if not self.has_work:
             return None
         self._number += 1
         if self._is_overtaken:
             self._refused = _NOTHING
             self.bulk.retry()
-        batch = Batch(self._number, self.bulk.nexthops.changes)
+        batch = Batch(self._number, self.bulk.nexthops.changes, now)
         self.rare.take_puts(batch, now)
         batch.strays, self._strays = self._strays, []
         batch.learn, self._to_learn = list(self._to_learn), {}
@@ -179,7 +182,8 @@ class Forwarding:
             self.witness.closed(index, on)
         for rule, present in results.rules:
             self.witness.rule(rule, present)
-        if self.bulk.report(batch, results, self._flying):
+        self.losses.report(batch, results)
+        if self.bulk.report(batch, results, self._flying, now):
             self._refused = batch.changes if self._refused == _NOTHING else min(self._refused, batch.changes)
             self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
         if batch.strays:
@@ -201,6 +205,11 @@ class Forwarding:
 
     # ---- what is there
 
+    def heard(self, now: float) -> None:
+        """What the kernel told since the last call happened now. To be called after each burst of events."""
+        self.losses.heard(now)
+        self.bulk.heard(now)
+
     def adopt(self, scan: Scan) -> None:
         """The kernel as found at start. Entries that match what is wanted will not be written."""
         for link in scan.links:
@@ -209,7 +218,7 @@ class Forwarding:
         for index, address in scan.addresses:
             self.links.addresses.setdefault(index, set()).add(address)
         for bridge, port, mac in scan.permanent:
-            self._note_occupied(bridge, port, mac, True)
+            self.bulk.occupy(bridge, port, mac, True)
         self.links.mpls_input.update(scan.mpls_input)
         self.links.closed.update(scan.closed)
         self.links.rules.update(scan.rules)
@@ -245,6 +254,8 @@ class Forwarding:
             if self.pruned and _is_stray(link, self._used_names()):
                 self._strays.append(link)  # in the way of what is made anew, for a VNI has one device
         fresh = old is None or old.name != link.name
+        if old is None or (old.up, old.carrier, old.master) != (link.up, link.carrier, link.master):
+            self.losses.changed(link.name)
         self._link_affects(link.name, fresh or (old is not None and old.up != link.up))
         if old is not None and old.master and old.master != link.master:
             self.learnt.port_gone(self.links.name_of(old.master), link.name)
@@ -314,6 +325,7 @@ class Forwarding:
             for key in self.rare.users_of(self.links.name_of(index)):
                 if key[0] in ("gateway", "port"):
                     self.rare.todo[key] = None
+                    self.losses.note("address", self.links.name_of(index), address[0])
 
     def neigh_event(self, index: int, ip: bytes, mac: bytes, intact: bool) -> None:
         """A neighbour is new or changed (`intact`: NOARP and extern_learn as we write it) or gone (empty MAC)."""
@@ -336,6 +348,7 @@ class Forwarding:
             self.bulk.doubt(kind, device, key)
         elif found is None or tuple(wanted[: len(found)]) != found:
             self.bulk.doubt(kind, device, key)
+            self.losses.note(kind, device, key)
             state.touch(key)
 
     def bridge_fdb_event(
@@ -344,7 +357,7 @@ class Forwarding:
         """A ``master`` entry is gone, or is there and not one that we wrote; `permanent`: nor one that was learnt."""
         bridge, port = self.links.name_of(bridge_index), self.links.name_of(port_index)
         self.bulk.doubt("local", bridge, mac)
-        self._note_occupied(bridge, port_index, mac, present and permanent)
+        self.bulk.occupy(bridge, port_index, mac, present and permanent)
         if not present:
             self.learnt.gone(bridge, port, mac)
         elif not permanent and self.is_learning(bridge, port):
@@ -355,6 +368,7 @@ class Forwarding:
             wanted = local.table.wanted(mac)
             if wanted is not None:
                 if not present or wanted != port or permanent:
+                    self.losses.note("local", bridge, mac)
                     local.touch(mac)
                 return
         for kind, device in self.rare.users_of(bridge):
@@ -362,14 +376,6 @@ class Forwarding:
             self.bulk.doubt("fdb", device, mac)
             if state is not None and state.table.wanted(mac) is not None:
                 state.touch(mac)
-
-    def _note_occupied(self, bridge: str, port_index: int, mac: bytes, occupied: bool) -> None:
-        """A port's own address is permanent too, and rightly so."""
-        link = self.links.by_index.get(port_index)
-        if occupied and link is not None and link.mac != mac:
-            self.bulk.occupied[(bridge, mac)] = port_index
-        elif self.bulk.occupied.get((bridge, mac)) == port_index:
-            del self.bulk.occupied[(bridge, mac)]
 
     # ---- MACs the kernel learnt
 
@@ -409,18 +415,11 @@ class Forwarding:
             return "pending", "the kernel is not scanned yet"
         if state.ready is None:
             return "pending", state.reason
-        if state.is_pending(key) or self._is_flying(state, key):
+        if state.is_pending(key) or any(batch.has(state, key) for batch in self._flying):
             return "pending", state.waits_for(key)
         if key in state.errors:
             return "error", state.errors[key]
         return "done", ""
-
-    def _is_flying(self, state: TableState, key: bytes) -> bool:
-        return any(
-            chunk.state is state and (key in chunk.adds or key in chunk.deletes)
-            for batch in self._flying
-            for chunk in batch.chunks
-        )
 
     def flying(self) -> tuple[Batch, ...]:
         """Batches taken and not yet reported."""

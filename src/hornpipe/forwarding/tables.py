@@ -36,6 +36,8 @@ class Tables:
         self._pruned = False
         self._set_aside: dict[str, list[TableState]] = {}
         """Dropped tables by their device, which is being removed."""
+        self._unready: dict[TableState, None] = {}
+        """Those that became so since `heard` was told the time."""
         self._undeleted: dict[TableState, None] = {}
         """Dropped tables with keys that could not be deleted."""
         self._on_device: dict[tuple[BulkKind, str], list[TableState]] = {}
@@ -159,6 +161,15 @@ class Tables:
             if found and key in found:
                 found[key] = None
 
+    def occupy(self, bridge: str, port_index: int, mac: bytes, occupied: bool) -> None:
+        """A permanent bridge entry of somebody else's is there, or gone. A port's own address is permanent too, and
+        rightly so."""
+        link = self.links.by_index.get(port_index)
+        if occupied and link is not None and link.mac != mac:
+            self.occupied[(bridge, mac)] = port_index
+        elif self.occupied.get((bridge, mac)) == port_index:
+            del self.occupied[(bridge, mac)]
+
     # ---- readiness
 
     def device_changed(self, name: str) -> None:
@@ -187,6 +198,8 @@ class Tables:
         before = state.ready
         state.ready, state.reason, index = readiness(state.kind, state.device, self.links)
         if state.ready is None:
+            if state.unready is None:
+                self._unready[state] = None
             if state.kind == "route":
                 return  # routes stay where they are when their VRF goes
             if index is None:
@@ -195,6 +208,7 @@ class Tables:
                 # A device that goes down loses its entries without a word.
                 state.scanned = dict.fromkeys(state.scanned)
             return
+        state.unready = None
         if index is not None:
             self._settle_on(state, index)
         if before != state.ready and not self.adopting:
@@ -246,9 +260,9 @@ class Tables:
             if state.kind == "route":
                 self.routes.place(chunk, adds, batch)
             elif state.kind == "local":
-                chunk.adds = on_ports(state, adds, self.links)
+                chunk.adds = on_ports(state, adds, self.links, batch.taken)
             elif state.kind == "mpls":
-                chunk.adds = on_links(state, adds, self.links)
+                chunk.adds = on_links(state, adds, self.links, batch.taken)
             else:
                 chunk.adds = adds
             if self.occupied and state.kind in ("fdb", "local"):
@@ -359,19 +373,32 @@ class Tables:
                 if entry.key in results.entries:
                     self.active[state] = None  # the device stays for now, so its entries must go one by one
 
-    def report(self, batch: Batch, results: Results, flying: Sequence[Batch] = ()) -> bool:
+    def heard(self, now: float) -> None:
+        """What became of devices since the last call became so now."""
+        for state in self._unready:
+            if state.ready is None:
+                state.unready = now
+        self._unready.clear()
+        self.nexthops.heard(now)
+
+    def report(self, batch: Batch, results: Results, flying: Sequence[Batch], now: float) -> bool:
         """True if something failed. `flying`: what was taken later and is still on its way."""
         self._devices_went(batch, results)
         failed: dict[Chunk, list[bytes]] = {}
+        told = [(batch.chunks[number].state, key) for number, key, _ in results.errors]
+        first = [state.refused.get(key, now) if key in state.errors else now for state, key in told]
         for chunk in batch.chunks:
             errors = chunk.state.errors
             if errors:
                 for key in chunk.adds:
                     errors.pop(key, None)
-        for number, key, reason in results.errors:
+            if chunk.state.refused:
+                for key in (*chunk.adds, *chunk.deletes):
+                    chunk.state.refused.pop(key, None)
+        for (number, key, reason), since in zip(results.errors, first, strict=True):
             chunk = batch.chunks[number]
             state = chunk.state
-            state.errors[key] = reason
+            state.errors[key], state.refused[key] = reason, since
             failed.setdefault(chunk, []).append(key)
             if state.kind == "local" and key in chunk.deletes:
                 state.hold(key, self.links.name_of(chunk.deletes[key]))  # where it still is

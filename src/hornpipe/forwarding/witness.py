@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hornpipe.forwarding.entry import NetnsPort, Port
 from hornpipe.forwarding.link import Links
+from hornpipe.forwarding.losses import Losses
 from hornpipe.forwarding.nexthop import Nexthop
 from hornpipe.forwarding.rare import RareEntries
 from hornpipe.forwarding.rule import FibRule, Rule
@@ -12,10 +13,11 @@ from hornpipe.forwarding.tables import Tables
 
 
 class Witness:
-    def __init__(self, links: Links, rare: RareEntries, bulk: Tables) -> None:
+    def __init__(self, links: Links, rare: RareEntries, bulk: Tables, losses: Losses) -> None:
         self._links = links
         self._rare = rare
         self._bulk = bulk
+        self._losses = losses
 
     def route(self, table: int, key: bytes, nexthop: int | None, present: bool) -> None:
         """A route with our metric came, changed or went."""
@@ -27,6 +29,7 @@ class Witness:
             way = state.ways.get(key)
             if way is not None and not (present and nexthop == way.number) and state.table.wanted(key) is not None:
                 state.touch(key)
+                self._losses.note("route", device, key)
 
     def vrf_default_gone(self, table: int) -> None:
         """A VRF's unreachable default was changed by somebody else."""
@@ -39,6 +42,7 @@ class Witness:
             return
         if dict(port.routed.neighbours).get(ip, mac) != mac:
             self._rare.look_again(port.key)
+            self._losses.note("neigh", device, ip)
 
     def mpls_input(self, index: int, on: bool) -> None:
         """A link takes labelled packets now, or no longer."""
@@ -60,6 +64,7 @@ class Witness:
         entry = self._rare.wanted.get(("rule", found.match))
         if isinstance(entry, Rule) and entry.rule == found and not present:
             self._rare.todo[entry.key] = None
+            self._losses.note("rule", "", entry.name.encode())
 
     def nexthop(self, number: int, content: Nexthop | None) -> None:
         """A nexthop in our range was changed by somebody else, or is gone."""
@@ -72,3 +77,4 @@ class Witness:
         for state in self._bulk.on("mpls", ""):
             if state.table.wanted(key) not in (None, found):
                 state.touch(key)
+                self._losses.note("mpls", "", key)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from hornpipe.dataplane.linux.device import find_link
 from hornpipe.dataplane.linux.lookup import ABSENT, answers, lookup, neighbour
+from hornpipe.dataplane.linux.rule import find_rule
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.entry import address_text, mac_text
 from hornpipe.forwarding.question import Found, Question, QuestionKind
@@ -185,6 +186,14 @@ def _local(sock: RouteSocket, holder: LinkMessage | None, key: bytes) -> Found:
     return Found(present=True, text=f"{fields['mac']} dev {fields['dev']} master {holder.name}", fields=fields)
 
 
+def _rule(sock: RouteSocket, holder: LinkMessage | None, key: bytes) -> Found:
+    rule, unasked = find_rule(sock, key.decode())
+    if rule is None:
+        return ABSENT_FOUND
+    text, fields = f"{rule.priority}: {rule.match}", {"priority": str(rule.priority), "table": str(rule.table)}
+    return Found(present=not unasked, text=unasked or text, fields=fields)
+
+
 def _name(sock: RouteSocket, index: int) -> str:
     found = find_link(sock, link.by_index(index))
     return found.name if found is not None else f"if{index}"
@@ -198,4 +207,5 @@ _KINDS: dict[QuestionKind, Callable[[RouteSocket, LinkMessage | None, bytes], Fo
     "flood": _flood,
     "mpls": _mpls,
     "local": _local,
+    "rule": _rule,
 }

@@ -124,3 +124,13 @@ def remove_rules(sock: RouteSocket) -> None:
         for one in list(_dump(sock, family)):
             if one.is_ours:
                 sock.attempt(RTM_DELRULE, 0, one.removal, errno.ENOENT)
+
+
+def find_rule(sock: RouteSocket, wanted: str) -> tuple[FibRule | None, str]:
+    """`wanted`: `Rule.text`. The rule of ours there, or the same at another place; and why it is not asked, if so."""
+    _, priority, match = wanted.split(maxsplit=2)
+    ours = [one for one in _dump(sock, FAMILIES[6 if match.startswith("inet6 ") else 4]) if one.is_ours]
+    alike = [rule for rule in map(as_rule, ours) if rule is not None and rule.match == match]
+    found = next((rule for rule in alike if str(rule.priority) == priority), alike[0] if alike else None)
+    framed = any(one.is_mark and one.priority == MARK for one in ours) and any(one.is_jump for one in ours)
+    return found, "" if framed else f"nothing leads to rule {MARK}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from hornpipe.engine.trace import bridged, port, routed
+from hornpipe.engine.trace import bridged, port, redirected, routed
 from hornpipe.engine.trace.find import address_text, find_port, parse_address
+from hornpipe.engine.trace.redirected import Sender
 from hornpipe.engine.trace.tracing import Tracing
 from hornpipe.engine.trace.trail import Trail
 from hornpipe.engine.views import port_row
+from hornpipe.net.ip import Address
 from hornpipe.vpn.check import CheckedPort
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.plan import PortId
@@ -36,8 +38,9 @@ def _from_router(trail: Trail, router: Router, found: PortId, checked: CheckedPo
     port.describe(trail, row, checked, port.master_of(router, checked))
     port.stations(trail, row, address, None)
     port.routed(trail, router, checked.spec.direction)
-    routed.gateway(trail, router, router.ports.ports[found], address)
-    routed.follow(trail, router, address)
+    there = router.ports.ports[found]
+    routed.gateway(trail, router, there, address)
+    redirected.follow(trail, router, address, Sender(checked, Address(address).version, (there.device,)))
 
 
 def _from_domain(trail: Trail, instance: Instance, found: PortId, checked: CheckedPort, address: bytes) -> None:
@@ -48,4 +51,5 @@ def _from_domain(trail: Trail, instance: Instance, found: PortId, checked: Check
     router = bridged.begin(trail, instance, checked, address)
     if router is not None:
         port.routed(trail, router)
-        routed.follow(trail, router, address)
+        interfaces = (instance.devices.bridge, *instance.devices.ingress)
+        redirected.follow(trail, router, address, Sender(checked, Address(address).version, interfaces))

@@ -12,6 +12,7 @@ from hornpipe.bgp.nlri import evpn
 from hornpipe.engine.trace import absent, kernel, path, port, tunnel
 from hornpipe.engine.trace.path import Route
 from hornpipe.engine.trace.trail import Trail
+from hornpipe.forwarding.since import entry_since
 from hornpipe.net.ip import Address
 from hornpipe.net.mac import Mac
 from hornpipe.net.prefix import Prefix
@@ -98,9 +99,10 @@ def _answered(trail: Trail, instance: Instance, gateway: bytes) -> None:
         trail.say("gateway", str(Address(gateway)), "ok", f"this host answers {how}{mac}")
     else:
         remedy = "see `hornpipe show forwarding`"
-        trail.say("gateway", str(Address(gateway)), "broken", f"{state}: {reason}", None, remedy)
+        since = entry_since(trail.forwarding, ("gateway", instance.devices.bridge))
+        trail.say("gateway", str(Address(gateway)), "broken", f"{state}: {reason}", since, remedy)
     vrf = instance.router.devices.vrf if instance.router is not None else ""
-    kernel.own_address(trail, vrf, gateway, instance.devices.bridge)
+    kernel.own_address(trail, vrf, gateway, ("gateway", instance.devices.bridge))
 
 
 # ---- stations

@@ -1,6 +1,7 @@
 """What the kernel must hold, and whether it does at this moment: one function a kind of entry.
 
-What is missing is explained by what forwarding knows of it: not written yet, refused, or written and gone since.
+What is missing is explained by what forwarding knows of it: not written yet, refused, or written and gone since; and
+since when, where that is known: since it waits or is refused, or since the kernel told that it is gone.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from collections.abc import Collection
 
 from hornpipe.engine.trace.step import Verdict
 from hornpipe.engine.trace.trail import Trail
-from hornpipe.forwarding.entry import address_text, mac_text
+from hornpipe.forwarding.entry import EntryKey, address_text, addresses_of, mac_text
 from hornpipe.forwarding.question import Found
+from hornpipe.forwarding.rule import Rule
+from hornpipe.forwarding.since import bulk_since, earliest, entry_since
 from hornpipe.forwarding.table import BulkKind, LabelValue, flood_key
 from hornpipe.net.prefix import Prefix
 
 REPAIR = "the daemon writes it again when it notices; see `hornpipe monitor`, and who else changes the kernel"
+UNTOLD = "written, and nobody told that it is gone: since when is unknown, found now"
 
 
 # ---- links
@@ -25,17 +29,20 @@ def link(trail: Trail, name: str, master: str = "", entry: str = "", remedy: str
 
     def judge(found: Found) -> Verdict:
         if not found.present:
-            return Verdict("broken", _with(found.text, reason), trail.seen.link_gone(name), remedy or _remedy(status))
+            since = earliest(trail.seen.link_gone(name), waits)
+            return Verdict("broken", _with(found.text, reason), since, remedy or _remedy(status))
+        since = earliest(trail.forwarding.losses.when("link", name, b""), waits)
         if found.fields.get("operstate") == "DOWN":
             admin = "UP" in found.fields.get("flags", "UP").split(",")
             why = f"{name} has no carrier" if admin and "flags" in found.fields else f"{name} is down"
-            return Verdict("broken", why, None, f"ip link set {name} up")
+            return Verdict("broken", why, since, f"ip link set {name} up")
         if master and found.fields.get("master", "") != master:
             where = found.fields.get("master") or "nothing"
-            return Verdict("broken", _with(f"{name} is in {where}, not in {master}", reason), None, _remedy(status))
+            return Verdict("broken", _with(f"{name} is in {where}, not in {master}", reason), since, _remedy(status))
         return Verdict("ok", found.text)
 
     status, reason = trail.forwarding.entry_status((entry, name)) if entry else ("", "")
+    waits = entry_since(trail.forwarding, (entry, name)) if entry else None
     trail.ask("kernel", f"link {name}", ("link", name, b""), judge)
 
 
@@ -52,14 +59,24 @@ def _remedy(status: str) -> str:
 
 def _missing(trail: Trail, kind: BulkKind, device: str, key: bytes, found: str) -> Verdict:
     """An entry is not as it must be, `found` says how."""
-    for state in trail.forwarding.bulk.on(kind, device):
-        if state.table.wanted(key) is None:
-            continue
-        status, reason = trail.forwarding.status(state.table, key)
-        if status != "done":
-            why = f"{found}; {status}{': ' + reason if reason else ''}"
-            return Verdict("broken", why, None, f"see `hornpipe show forwarding status {status}`")
-    return Verdict("broken", found, None, REPAIR)
+    forwarding, port = trail.forwarding, ("port", device)
+    tables = [state.table for state in forwarding.bulk.on(kind, device) if state.table.wanted(key) is not None]
+    known = [(forwarding.status(table, key), bulk_since(forwarding, table, key)) for table in tables]
+    if known:
+        status, since = next((one for one in known if one[0][0] != "done"), known[0])
+        return _wrong(found, status, since)
+    # Neighbours of a routed port are part of its own entry.
+    status = forwarding.entry_status(port) if forwarding.get(port) is not None else ("done", "")
+    return _wrong(found, status, earliest(forwarding.losses.when(kind, device, key), entry_since(forwarding, port)))
+
+
+def _wrong(found: str, status: tuple[str, str], since: float | None) -> Verdict:
+    """`status`: of the entry that it is part of."""
+    word, reason = status
+    if word == "done":
+        return Verdict("broken", found if since is not None else f"{found}; {UNTOLD}", since, REPAIR)
+    why = f"{found}; {word}{': ' + reason if reason else ''}"
+    return Verdict("broken", why, since, f"see `hornpipe show forwarding status {word}`")
 
 
 def fdb(trail: Trail, device: str, mac: bytes, vtep: bytes) -> None:
@@ -144,15 +161,19 @@ def route(trail: Trail, vrf: str, address: bytes, prefix: bytes, devices: Collec
     trail.ask("kernel", f"route {expected} in {vrf or 'main'}", ("route", vrf, address), judge)
 
 
-def own_address(trail: Trail, vrf: str, address: bytes, device: str) -> None:
-    """The host answers for it."""
+def own_address(trail: Trail, vrf: str, address: bytes, entry: EntryKey) -> None:
+    """The host answers for it. `entry`: the gateway or port that has it."""
 
     def judge(found: Found) -> Verdict:
         if found.present and found.text.startswith("local "):
             return Verdict("ok", found.text)
-        return Verdict("broken", f"not an address of this host: {found.text}", None, REPAIR)
+        forwarding = trail.forwarding
+        links = addresses_of(forwarding.get(entry))
+        told = [forwarding.losses.when("address", link, address) for link in links]
+        since = earliest(*told, entry_since(forwarding, entry))
+        return _wrong(f"not an address of this host: {found.text}", forwarding.entry_status(entry), since)
 
-    trail.ask("kernel", f"address {address_text(address)} dev {device}", ("route", vrf, address), judge)
+    trail.ask("kernel", f"address {address_text(address)} dev {entry[1]}", ("route", vrf, address), judge)
 
 
 def host_route(trail: Trail, address: bytes) -> None:
@@ -164,3 +185,20 @@ def host_route(trail: Trail, address: bytes) -> None:
         return Verdict("broken", found.text, None, "a route of the host; or give the instance a vrf")
 
     trail.ask("kernel", f"route to {address_text(address)} in main", ("route", "", address), judge)
+
+
+# ---- rules
+
+
+def rule(trail: Trail, wanted: Rule) -> None:
+    """What comes in by an interface and matches is looked up in another table."""
+
+    def judge(found: Found) -> Verdict:
+        status, since = trail.forwarding.entry_status(wanted.key), entry_since(trail.forwarding, wanted.key)
+        if not found.present:
+            return _wrong(found.text, status, since)
+        if found.fields.get("priority") != str(wanted.rule.priority):
+            return _wrong(f"{found.text}, not at {wanted.rule.priority}", status, since)
+        return Verdict("ok", found.text)
+
+    trail.ask("kernel", f"rule {wanted.name}", ("rule", wanted.rule.iif, wanted.text.encode()), judge)

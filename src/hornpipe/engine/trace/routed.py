@@ -41,7 +41,7 @@ def gateway(trail: Trail, router: Router, port: RouterPort, address: bytes) -> N
     if found:
         trail.say("gateway", str(Address(found[0])), "ok", f"this host answers on {port.device or checked.interface}")
         if not checked.spec.evpn:
-            kernel.own_address(trail, router.devices.vrf, found[0], checked.interface)
+            kernel.own_address(trail, router.devices.vrf, found[0], ("port", checked.interface))
     elif _is_on_link(checked, address):
         how = "ARP" if version == 4 else "ND"
         trail.say("gateway", checked.interface, "ok", f"in the station's own subnet: {how} is answered for it (proxy)")
@@ -204,8 +204,10 @@ def _carried(trail: Trail, router: Router, prefix: bytes, used: list[Candidate],
     kernel.route(trail, router.devices.vrf, address, prefix, {hop.device for hop in hops})
     for route, use in used:
         _WAYS.get(use.encapsulation, _tunnel)(trail, router, prefix, route, use, address)
-    if any(use.encapsulation in MPLS_ENCAPSULATIONS for _, use in used):
-        _way_back(trail, router)
+    home = trail.home or router
+    by_mpls = any(use.encapsulation in MPLS_ENCAPSULATIONS for _, use in used)
+    if by_mpls and (home is router or any(word in MPLS_ENCAPSULATIONS for word in home.encapsulations)):
+        _way_back(trail, home)
 
 
 def _encapsulation(trail: Trail, use: Use) -> None:

@@ -11,6 +11,7 @@ from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.rib.rib import Rib
 from hornpipe.vpn.edge import Edge
+from hornpipe.vpn.routed.router import Router
 
 TURNS = 8
 """Changes between bridging and routing; a way with more leads in a circle."""
@@ -24,6 +25,8 @@ class Trail:
         """Where packets come in: whose MTU they may have."""
         self.routed = False
         """A router is on the way: it says so if packets are too large."""
+        self.home: Router | None = None
+        """Where packets were redirected from: answers come back to it."""
         self._marks: set[tuple[What, str]] = set()
         self._turns = 0
 
