@@ -164,11 +164,11 @@ class Engine:
         self._now = now
         self._peers.received(conn, data, now)
 
-    def closed(self, conn: int, reason: str, now: float) -> None:
     def rests_until(self, conn: int) -> float:
         """Before that nothing is to be read from a connection; minus infinity: it may be read."""
         return self._peers.rests_until(conn)
 
+    def closed(self, conn: int, reason: str, now: float) -> None:
         self._now = now
         self._peers.closed(conn, reason, now)
 

@@ -160,14 +160,14 @@ class Shifted:
     def received(self, conn: int, data: bytes, now: float) -> None:
         self._engine.received(conn, data, now + self._epoch)
 
+    def rests_until(self, conn: int) -> float:
+        return self._engine.rests_until(conn) - self._epoch
+
     def closed(self, conn: int, reason: str, now: float) -> None:
         self._engine.closed(conn, reason, now + self._epoch)
 
     def take_bytes(self, conn: int, budget: int, now: float) -> bytes:
         return self._engine.take_bytes(conn, budget, now + self._epoch)
-
-    def rests_until(self, conn: int) -> float:
-        return self._engine.rests_until(conn) - self._epoch
 
     def take_closes(self) -> list[int]:
         return self._engine.take_closes()
