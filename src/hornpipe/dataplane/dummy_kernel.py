@@ -362,7 +362,7 @@ class DummyKernel:
     def scan(self) -> Scan:
         scan = Scan()
         scan.links = list(self.links.values())
-        scan.addresses = [(index, address) for index, held in self.addresses.items() for address in held]
+        scan.addresses = [(index, address) for index, held in self.addresses.items() for address in sorted(held)]
         names = {link.index: link.name for link in self.links.values()}
 
         def table(kind: BulkKind, device: int) -> dict[bytes, Any]:
@@ -372,7 +372,7 @@ class DummyKernel:
             bridge = self.links[names[device]].master
             complete = self.bridge_fdb.get((bridge, mac)) == (device, True)
             table("fdb", device)[mac] = value if complete else None
-        for device, key in self.flood:
+        for device, key in sorted(self.flood):  # a set of bytes, whose order differs from process to process
             table("flood", device)[key] = True
         for (device, ip), neighbour in self.neigh.items():
             table("neigh", device)[ip] = neighbour
@@ -382,7 +382,7 @@ class DummyKernel:
             elif ours and (port, mac) not in self.fdb:
                 table("fdb", port)[mac] = None
         self.routing.scan(scan)
-        scan.permanent = [(names[key[0]], self.bridge_fdb[key][0], key[1]) for key in self.permanent]
+        scan.permanent = [(names[key[0]], self.bridge_fdb[key][0], key[1]) for key in sorted(self.permanent)]
         scan.learnt = self._learnt([link.name for link in self.links.values() if link.kind == "bridge"])
         return scan
 

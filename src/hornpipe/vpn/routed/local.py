@@ -29,7 +29,7 @@ class Local:
     def set(self, contributor: Contributor, ways: Mapping[bytes, Way]) -> list[bytes]:
         """What a contributor has now; returns the prefixes that changed."""
         old = self._of.get(contributor, {})
-        changed = [prefix for prefix in old.keys() | ways.keys() if old.get(prefix) != ways.get(prefix)]
+        changed = [prefix for prefix in {**old, **ways} if old.get(prefix) != ways.get(prefix)]
         for prefix in changed:
             there = self.ways.setdefault(prefix, {})
             if prefix in ways:

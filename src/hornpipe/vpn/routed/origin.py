@@ -73,7 +73,7 @@ class RouterOrigin:
             if again or before.get(route) != announcement:
                 self.claims.setdefault(route, {})[contributor] = announcement
                 self._settle(route)
-        for route in before.keys() - wanted.keys():
+        for route in [route for route in before if route not in wanted]:
             del self.claims[route][contributor]
             self._settle(route)
 
