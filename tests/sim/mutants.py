@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from hornpipe.bgp.family import EVPN
+from hornpipe.bgp.family import EVPN, VPNV4, VPNV6
 from hornpipe.engine.engine import Engine
 from hornpipe.sim.host import Host
 
@@ -14,17 +14,25 @@ from hornpipe.sim.host import Host
 class KeepsWithdrawn(Host):
     """Forgets every other withdrawal that it hears."""
 
+    families: tuple[int, ...] = (EVPN,)
+
     def make(self, now: float) -> Engine:
         engine = super().make(now)
         count = iter(range(1 << 30))
         forget = engine.rib._forget
 
         def sometimes(source: Any, table: Any, keys: list[bytes]) -> None:
-            if next(count) % 2 or table.family != EVPN:
+            if next(count) % 2 or table.family not in self.families:
                 forget(source, table, keys)
 
         engine.rib._forget = sometimes  # type: ignore[method-assign]
         return engine
+
+
+class KeepsWithdrawnPrefixes(KeepsWithdrawn):
+    """Only of IP-VPNs."""
+
+    families = (VPNV4, VPNV6)
 
 
 class NeverWithdraws(Host):
@@ -47,6 +55,20 @@ class DropsAtOnce(Host):
             down(source, None, at)
 
         engine.rib.source_down = without_patience  # type: ignore[method-assign]
+        return engine
+
+
+class DropsPrefixesAtOnce(Host):
+    """Lets go of the IP-VPN routes of a lost session at once."""
+
+    def make(self, now: float) -> Engine:
+        engine = super().make(now)
+        down = engine.rib.source_down
+
+        def impatient(source: Any, until: Any, at: float, families: Any = None, **more: Any) -> None:
+            down(source, until, at, (EVPN,))
+
+        engine.rib.source_down = impatient  # type: ignore[method-assign]
         return engine
 
 
@@ -79,6 +101,24 @@ class IgnoresDamage(Host):
         return engine
 
 
+class IgnoresLostRoutes(Host):
+    """Does not believe that anybody touches its routes."""
+
+    def make(self, now: float) -> Engine:
+        engine = super().make(now)
+        engine.forwarding.witness.route = lambda *told: None  # type: ignore[method-assign]
+        return engine
+
+
+class ForgetsLabels(Host):
+    """Announces labels that lead nowhere."""
+
+    def make(self, now: float) -> Engine:
+        engine = super().make(now)
+        engine.edge.around.transport.set_label = lambda label, value: None  # type: ignore[method-assign]
+        return engine
+
+
 class Remembers(Host):
     """Never lets go of a key it has announced."""
 
@@ -106,10 +146,14 @@ class MissesDeadline(Host):
 
 MUTANTS: tuple[Callable[..., Host], ...] = (
     KeepsWithdrawn,
+    KeepsWithdrawnPrefixes,
     NeverWithdraws,
     DropsAtOnce,
+    DropsPrefixesAtOnce,
     PrunesEarly,
     NeverSweeps,
     IgnoresDamage,
+    IgnoresLostRoutes,
+    ForgetsLabels,
     Remembers,
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hornpipe.sim.inventory import LATE, Inventory, Station
-from hornpipe.sim.trouble import AFTERMATH, CALM, PATIENCE, Troubles, link
+from hornpipe.sim.inventory import Inventory, Station
+from hornpipe.sim.times import AFTERMATH, CALM, LATE, PATIENCE
+from hornpipe.sim.trouble import Troubles, link
 
 VM = Station(1, 100)
 
@@ -56,6 +57,22 @@ def test_troubles_without_calm_between_them_are_one() -> None:
     assert troubles.excuse(("a", "b"), ("rr",), 170.0)
     assert troubles.excuse(("b", "a"), ("rr",), 170.0 + AFTERMATH)
     assert not troubles.excuse(("a", "b"), ("rr",), 171.0 + AFTERMATH)
+
+
+def test_a_way_is_host_link_and_reflector() -> None:
+    troubles = Troubles()
+    troubles.note("a", 0.0, 70.0)
+    troubles.note(link("a", "rr"), 100.0, 70.0)
+    assert not troubles.excuse(("a", "b"), ("rr",), PATIENCE)
+    assert troubles.excuse(("a", "b"), ("rr",), 171.0)
+    assert not troubles.excuse(("c", "b"), ("rr",), 171.0)
+
+
+def test_a_long_trouble_is_not_forgotten_for_a_short_one() -> None:
+    troubles = Troubles()
+    troubles.note("a", 0.0, 2 * PATIENCE)
+    troubles.note("a", 2 * PATIENCE + CALM + 1, 1.0)
+    assert troubles.excuse(("a", "b"), ("rr",), 2 * PATIENCE + CALM + 2)
 
 
 def test_every_way_must_be_broken() -> None:

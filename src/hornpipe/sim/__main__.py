@@ -23,6 +23,8 @@ from hornpipe.sim.share import share
 from hornpipe.sim.world import Shape
 
 MAX_FAILURES = 5
+VRFS = 3
+"""Of ten instances of a host in a fleet whose size is given."""
 PROGRESS = 250
 """Schedules between two lines that say how far it is."""
 
@@ -45,8 +47,9 @@ def terms_of(options: argparse.Namespace) -> Terms:
     if options.hosts is None:
         return Terms(None, options.events)
     span = min(GROWING.span, options.hosts)
-    shape = Shape(options.hosts, 2, options.ports, min(options.ports, GROWING.instances), span)
-    return Terms(shape, options.events)
+    vrfs = min(VRFS, options.ports // 2)
+    instances = min(options.ports - vrfs, GROWING.instances - vrfs)
+    return Terms(Shape(options.hosts, 2, options.ports, instances, span, vrfs), options.events)
 
 
 def tell(outcome: Outcome, terms: Terms) -> None:
@@ -57,7 +60,7 @@ def tell(outcome: Outcome, terms: Terms) -> None:
         print(f"VIOLATION {violation}")
     print(
         f"{len(outcome.faults)} faults, right {outcome.convergence:.2f} s after the last, "
-        f"{outcome.messages} segments, trace {outcome.trace}"
+        f"{outcome.messages} segments, {outcome.batches} batches with {outcome.entries} entries, trace {outcome.trace}"
     )
 
 
@@ -73,10 +76,11 @@ def replay(options: argparse.Namespace) -> int:
 def run(options: argparse.Namespace) -> int:
     terms = terms_of(options)
     first = options.seed if options.seed is not None else time.time_ns() % 1_000_000_000
-    began, failed, times, faults = time.perf_counter(), 0, [], 0
+    began, failed, times, faults, batches = time.perf_counter(), 0, [], 0, 0
     for outcome in campaign(range(first, first + options.schedules), options.jobs, terms):
         times.append(outcome.convergence)
         faults += len(outcome.faults)
+        batches += outcome.batches
         if outcome.violations:
             failed += 1
             tell(outcome, terms)
@@ -88,7 +92,8 @@ def run(options: argparse.Namespace) -> int:
             print(f"{len(times)} schedules, {failed} failed, {time.perf_counter() - began:.0f} s", flush=True)
     times.sort()
     print(
-        f"{len(times)} schedules from seed {first}, {faults} faults, {failed} with violations; all right after the "
+        f"{len(times)} schedules from seed {first}, {faults} faults, {batches} batches looked at, "
+        f"{failed} with violations; all right after the "
         f"last fault: median {times[len(times) // 2]:.2f} s, 99 % {times[len(times) * 99 // 100]:.2f} s, longest "
         f"{times[-1]:.2f} s; {time.perf_counter() - began:.0f} s on {options.jobs} processes"
     )

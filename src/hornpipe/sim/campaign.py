@@ -9,6 +9,9 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import random
+import resource
+import sys
+import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
@@ -23,7 +26,7 @@ GC_THRESHOLD = 100_000
 """Cycles are made once a simulated life; looking for them at every 700th object costs a fifth of the time."""
 
 LARGE = 100
-"""Hosts from which on memory counts."""
+"""Hosts from which on memory counts, and somebody waits."""
 
 
 class Terms(NamedTuple):
@@ -37,13 +40,9 @@ def shape_of(seed: int) -> Shape:
     """Small fleets: what goes wrong between two hosts and two reflectors goes wrong among thousands."""
     chance = random.Random(seed)
     hosts = chance.choice((2, 3, 4, 4, 6))
-    return Shape(
-        hosts=hosts,
-        reflectors=chance.choice((1, 2, 2, 2)),
-        ports=chance.choice((1, 2, 3)),
-        instances=chance.choice((1, 2, 2)),
-        span=chance.choice((2, hosts)),
-    )
+    reflectors, ports, instances = chance.choice((1, 2, 2, 2)), chance.choice((1, 2, 3)), chance.choice((1, 2, 2))
+    span, vrfs = chance.choice((2, hosts)), chance.choice((0, 1, 2, 3))
+    return Shape(hosts, reflectors, ports + vrfs, instances, span, vrfs)
 
 
 def faults_of(seed: int, events: int | None) -> list[Fault]:
@@ -57,9 +56,24 @@ def play(seed: int, terms: Terms = Terms(), faults: list[Fault] | None = None, h
     if gc.get_threshold()[0] < GC_THRESHOLD:
         gc.set_threshold(GC_THRESHOLD)
     shape = terms.shape if terms.shape is not None else shape_of(seed)
-    if shape.hosts >= LARGE:
-        share()
-    return Run(seed, shape, faults if faults is not None else faults_of(seed, terms.events), host).run()
+    drawn = faults if faults is not None else faults_of(seed, terms.events)
+    if shape.hosts < LARGE:
+        return Run(seed, shape, drawn, host).run()
+    share()
+    gc.set_threshold(1_000_000, 50, 50)
+    return Run(seed, shape, drawn, host, Progress()).run()
+
+
+class Progress:
+    """Says on stderr how far it is, after how many seconds and with how much memory."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+
+    def __call__(self, text: str) -> None:
+        seconds, memory = time.perf_counter() - self.began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        sys.stderr.write(f"{seconds:6.0f} s {memory:5} MB   {text}\n")
+        sys.stderr.flush()
 
 
 def campaign(seeds: Iterable[int], jobs: int = 1, terms: Terms = Terms()) -> Iterator[Outcome]:  # noqa: B008

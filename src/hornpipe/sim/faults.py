@@ -6,16 +6,12 @@ then. So a schedule is drawn before anything runs, and with some of its faults l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import NamedTuple
 
-from hornpipe.dataplane.dummy_kernel import DummyKernel
-from hornpipe.net.ip import Address
-from hornpipe.net.mac import Mac
+from hornpipe.sim.damage import BRIDGED, ROUTED, pick
 from hornpipe.sim.inventory import Station
 from hornpipe.sim.world import World
-
-T = TypeVar("T")
 
 
 class Fault(NamedTuple):
@@ -27,10 +23,6 @@ class Fault(NamedTuple):
     first: int
     """What it happens to: an index, modulo how many there are."""
     second: int
-
-
-def pick(things: Sequence[T], dice: int) -> T | None:
-    return things[dice % len(things)] if things else None
 
 
 # ---- what orchestrators do
@@ -213,8 +205,9 @@ def damage(world: World, fault: Fault) -> str:
     """Somebody changes what is ours by hand."""
     address = world.hosts[fault.first % len(world.hosts)]
     kernel = world.host(address).kernel
-    name, call = pick(DAMAGES, fault.second) or DAMAGES[0]
-    done = call(world, kernel, fault.second // len(DAMAGES))
+    damages = (*BRIDGED, *ROUTED) if world.shape.vrfs else BRIDGED
+    name, call = damages[fault.second % len(damages)]
+    done = call(kernel, fault.second // len(damages))
     if done:
         world.fleet.wake(address)
     return f"{address} {name} {done}" if done else ""
@@ -227,90 +220,6 @@ def refuse(world: World, fault: Fault) -> str:
     world.host(address).kernel.fail(count)
     return f"{address} {count} times"
 
-
-def lose_fdb(world: World, kernel: DummyKernel, dice: int) -> str:
-    chosen = pick(sorted(kernel.fdb), dice)
-    if chosen is None:
-        return ""
-    device = device_of(kernel, chosen[0])
-    kernel.delete_fdb(device, chosen[1])
-    return f"{device} {Mac(chosen[1])}"
-
-
-def turn_fdb(world: World, kernel: DummyKernel, dice: int) -> str:
-    chosen = pick(sorted(kernel.fdb), dice)
-    if chosen is None:
-        return ""
-    device = device_of(kernel, chosen[0])
-    kernel.replace_fdb(device, chosen[1], b"\xc0\x00\x02\x01")
-    return f"{device} {Mac(chosen[1])}"
-
-
-def lose_flood(world: World, kernel: DummyKernel, dice: int) -> str:
-    chosen = pick(sorted(kernel.flood), dice)
-    if chosen is None:
-        return ""
-    device = device_of(kernel, chosen[0])
-    kernel.delete_flood(device, chosen[1][:-4])
-    return f"{device} {Address(chosen[1][:-4])}"
-
-
-def lose_neighbour(world: World, kernel: DummyKernel, dice: int) -> str:
-    chosen = pick(sorted(kernel.neigh), dice)
-    if chosen is None:
-        return ""
-    device = device_of(kernel, chosen[0])
-    kernel.delete_neigh(device, chosen[1])
-    return f"{device} {Address(chosen[1])}"
-
-
-def lose_local(world: World, kernel: DummyKernel, dice: int) -> str:
-    chosen = pick(sorted(kernel.bridge_fdb), dice)
-    if chosen is None:
-        return ""
-    device = device_of(kernel, chosen[0])
-    kernel.delete_master(device, chosen[1])
-    return f"{device} {Mac(chosen[1])}"
-
-
-def lose_device(world: World, kernel: DummyKernel, dice: int) -> str:
-    name = pick(sorted(name for name in kernel.links if name.startswith("hp-")), dice)
-    if name is None:
-        return ""
-    kernel.delete_link(name)
-    return name
-
-
-def bounce_device(world: World, kernel: DummyKernel, dice: int) -> str:
-    name = pick(sorted(name for name in kernel.links if name.startswith("hp-")), dice)
-    if name is None:
-        return ""
-    kernel.set_up(name, False)
-    return name
-
-
-def release_port(world: World, kernel: DummyKernel, dice: int) -> str:
-    name = pick(sorted(link.name for link in kernel.links.values() if link.master), dice)
-    if name is None:
-        return ""
-    kernel.set_master(name, None)
-    return name
-
-
-def device_of(kernel: DummyKernel, index: int) -> str:
-    return next(link.name for link in kernel.links.values() if link.index == index)
-
-
-DAMAGES: tuple[tuple[str, Callable[[World, DummyKernel, int], str]], ...] = (
-    ("loses FDB entry", lose_fdb),
-    ("has FDB entry changed", turn_fdb),
-    ("loses flood entry", lose_flood),
-    ("loses neighbour", lose_neighbour),
-    ("loses local address", lose_local),
-    ("loses device", lose_device),
-    ("has device set down", bounce_device),
-    ("has port taken out", release_port),
-)
 
 FAULTS: dict[str, tuple[int, Callable[[World, Fault], str]]] = {
     "attach": (10, attach),

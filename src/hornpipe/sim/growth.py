@@ -13,14 +13,12 @@ from typing import NamedTuple
 
 from hornpipe.sim.check import is_right
 from hornpipe.sim.inventory import Station
-from hornpipe.sim.world import Shape, World
+from hornpipe.sim.world import KEEPALIVE, Shape, World
 
 GROWING = Shape(hosts=0, reflectors=2, ports=50, instances=10, span=20)
 """Ten instances a host, each on twenty hosts, fifty ports a host: a station is known to nineteen other hosts."""
 STEP = 0.05
 FOREVER = 600.0
-KEEPALIVE = 19
-"""Bytes: a segment that is only this says nothing."""
 
 
 class Event(NamedTuple):

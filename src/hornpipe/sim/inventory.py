@@ -9,9 +9,23 @@ from collections.abc import Iterator
 from math import inf
 from typing import NamedTuple
 
-LATE = 700.0
-"""Seconds for which a host that a station has left may still be pointed at: hold time, the time that stale paths are
-kept and its one extension, twice (host to reflector, reflector to host), under faults that follow each other."""
+from hornpipe.net.ip import Address
+from hornpipe.sim.times import LATE
+from hornpipe.vpn.spec import Encapsulation
+
+ROUTED = 1 << 20
+"""Numbers of instances from here on are those of routed ones."""
+TRANSPORTS: tuple[Encapsulation, ...] = ("vxlan", "mpls-gre", "mpls-udp")
+"""How they carry packets, by turns."""
+
+
+def is_routed(vni: int) -> bool:
+    return vni >= ROUTED
+
+
+def transport(vni: int) -> Encapsulation:
+    """Of a routed instance. With VXLAN its number is the L3 VNI, otherwise only its name."""
+    return TRANSPORTS[(vni - ROUTED) % len(TRANSPORTS)]
 
 
 class Station(NamedTuple):
@@ -32,11 +46,31 @@ class Station(NamedTuple):
     def interface(self) -> str:
         return f"tap{self.number}"
 
+    # ---- in a routed instance
+
+    @property
+    def ip6(self) -> bytes:
+        return b"\x20\x01\x0d\xb8" + self.number.to_bytes(12, "big")
+
+    @property
+    def behind(self) -> str:
+        """The prefix that the station routes for."""
+        return f"{Address((0x0B000000 | self.number << 4).to_bytes(4, 'big'))}/28"
+
+    @property
+    def prefixes(self) -> tuple[bytes, ...]:
+        """All that leads to it, as `hornpipe.forwarding.table.route_key` has it."""
+        if not is_routed(self.vni):
+            return ()
+        return b"\x20" + self.ip, b"\x80" + self.ip6, b"\x1c" + (0x0B000000 | self.number << 4).to_bytes(4, "big")
+
 
 class Inventory:
     def __init__(self) -> None:
         self.stations: dict[tuple[int, bytes], Station] = {}
         """(VNI, MAC) -> station."""
+        self.behind: dict[tuple[int, bytes], Station] = {}
+        """(number of a routed instance, prefix) -> station."""
         self.places: dict[tuple[int, bytes], dict[str, None]] = {}
         """(VNI, MAC) -> hosts where it is attached and its interface exists, newest last."""
         self.left: dict[tuple[int, bytes], dict[str, float]] = {}
@@ -47,10 +81,13 @@ class Inventory:
         """VNI -> host -> number of ports."""
         self.parted: dict[tuple[int, str], float] = {}
         """(VNI, host) -> when its last port there went."""
+        self.changed: dict[tuple[int, str], None] = {}
+        """(VNI, host) of which something has changed since somebody cleared this."""
 
     # ---- what happens
 
     def attached(self, host: str, station: Station) -> None:
+        self.changed[(station.vni, host)] = None
         if station not in self.ports.setdefault(host, {}):
             self.ports[host][station] = None
             members = self.members.setdefault(station.vni, {})
@@ -72,6 +109,8 @@ class Inventory:
         """Its interface is there."""
         at = (station.vni, station.mac)
         self.stations[at] = station
+        self.behind.update(dict.fromkeys([(station.vni, prefix) for prefix in station.prefixes], station))
+        self.changed[(station.vni, host)] = None
         self.places.setdefault(at, {})[host] = None
 
     def vanished(self, host: str, station: Station, now: float) -> None:
@@ -80,6 +119,7 @@ class Inventory:
         if host in self.places.get(at, {}):
             del self.places[at][host]
             self.left.setdefault(at, {})[host] = now
+        self.changed[(station.vni, host)] = None
 
     # ---- what may be
 
@@ -98,6 +138,13 @@ class Inventory:
         """An entry that sends its frames there has a reason, or had one not long ago."""
         at = (vni, mac)
         return host in self.places.get(at, {}) or now - self.left.get(at, {}).get(host, -inf) <= LATE
+
+    def announces(self, vni: int, host: str, now: float) -> bool:
+        """A station of the instance is settled there."""
+        return any(
+            station.vni == vni and self.is_settled_at(vni, station.mac, host, now)
+            for station in self.ports.get(host, ())
+        )
 
     def is_member(self, vni: int, host: str) -> bool:
         return host in self.members.get(vni, {})

@@ -9,22 +9,25 @@ The same seed and shape give the same trace, byte for byte, in any process.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from hornpipe.sim.check import is_right, problems
+from hornpipe.forwarding.rare import RETRY_SECONDS
+from hornpipe.sim.check import Look, problems
 from hornpipe.sim.faults import FAULTS, Fault
 from hornpipe.sim.host import Host
 from hornpipe.sim.inventory import Station
+from hornpipe.sim.times import AFTERMATH, HOP
 from hornpipe.sim.weigh import SLACK, SLACK_OF_PEER, weigh
 from hornpipe.sim.world import Shape, World
 
 START = 60.0
 """A fleet that starts has converged by then: reflectors wait 15 s for their clients."""
-BOUND = 300.0
-"""Seconds after the end of the last fault in which all must be right: the hold time, the time stale paths are kept
-and the pause before a failed operation is tried again."""
-LASTING = 250.0
+BOUND = AFTERMATH + RETRY_SECONDS
+"""Seconds after the end of the last fault in which all must be right: what is dead is noticed, what is stale goes, what
+the kernel refused is tried again."""
+LASTING = HOP
 """Seconds for which it must stay so: every timer that the faults may have started has run out."""
 SETTLING = 10.0
 """Seconds in which what was only changed by API is forgotten, down to the last timer."""
@@ -43,6 +46,10 @@ class Outcome:
     """Seconds from the end of the last fault until all was right."""
     messages: int = 0
     """Segments that arrived in all."""
+    batches: int = 0
+    """That kernels were asked to carry out, each looked at before."""
+    entries: int = 0
+    """Bulk entries written or deleted in them."""
     trace: str = ""
     """Digest of all that arrived anywhere and was written to any kernel, with its time."""
 
@@ -61,27 +68,47 @@ def draw(seed: int, count: int, seconds: float) -> list[Fault]:
     return sorted(faults)
 
 
+def silent(text: str) -> None:
+    """Nobody wants to know how far it is."""
+
+
 class Run:
-    def __init__(self, seed: int, shape: Shape, faults: list[Fault], host: type[Host] = Host) -> None:
+    """`tell` hears of every step, for those who wait long."""
+
+    def __init__(
+        self,
+        seed: int,
+        shape: Shape,
+        faults: list[Fault],
+        host: type[Host] = Host,
+        tell: Callable[[str], None] = silent,
+    ) -> None:
         self.world = World(seed, shape, host)
+        self.look = Look(self.world)
+        self.tell = tell
         self.outcome = Outcome(seed, faults)
         self.faults = faults
 
     def run(self) -> Outcome:
         world, outcome = self.world, self.outcome
         world.populate()
+        self._tell("attached")
         if self._converges("at the start", START):
             before = {address: list(ports) for address, ports in world.inventory.ports.items()}
             weights = self._weights()
+            self._tell("weighed")
             self._break()
             began = world.now
             if self._converges("after the last fault", BOUND):
                 outcome.convergence = world.now - began
                 self._lasts()
+                self._tell("it lasts")
                 self._go_back(before)
                 self._compare(weights)
+                self._tell("weighed")
         outcome.violations = world.violations
         outcome.messages = world.fleet.network.messages
+        outcome.batches, outcome.entries = world.batches, world.entries
         outcome.trace = world.trace.hexdigest()
         return outcome
 
@@ -89,7 +116,8 @@ class Run:
         """Looks ever less often; what takes long is not wanted to the second."""
         world, step, end = self.world, 0.25, self.world.now + bound
         while not world.violations:
-            if is_right(world):
+            if self.look.is_right():
+                self._tell(f"right {when}")
                 return True
             if world.now >= end:
                 self._complain(f"not right {bound:g} s {when}")
@@ -97,6 +125,9 @@ class Run:
             world.run(min(step, end - world.now))
             step = min(5.0, step * 1.5)
         return False
+
+    def _tell(self, text: str) -> None:
+        self.tell(f"{self.world.now:9.3f} {text}")
 
     def _complain(self, text: str) -> None:
         for problem in islice(problems(self.world), SHOWN):
@@ -112,11 +143,12 @@ class Run:
         did = FAULTS[fault.kind][1](self.world, fault)
         if did:
             self.outcome.log.append(f"{self.world.now:9.3f} {fault.kind} {did}")
+            self._tell(f"{fault.kind} {did}")
             self.world.trace.update(self.outcome.log[-1].encode())
 
     def _lasts(self) -> None:
         self.world.run(LASTING)
-        if not self.world.violations and not is_right(self.world):
+        if not self.world.violations and not self.look.is_right():
             self._complain(f"not right {LASTING:g} s after it was")
 
     def _go_back(self, before: dict[str, list[Station]]) -> None:

@@ -9,20 +9,24 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from hornpipe.bgp.family import EVPN, RTC
+from hornpipe.bgp.family import EVPN, RTC, VPNV4, VPNV6
+from hornpipe.dataplane.dummy_kernel import DummyKernel
 from hornpipe.engine.settings import ClientRange, Reflector
+from hornpipe.forwarding.batch import Batch
 from hornpipe.net.ip import Address
 from hornpipe.sim.fleet import Fleet, settings_of
 from hornpipe.sim.host import Host
-from hornpipe.sim.inventory import Inventory, Station
+from hornpipe.sim.inventory import ROUTED, Inventory, Station, is_routed, transport
 from hornpipe.sim.trouble import Troubles, link
 from hornpipe.sim.witness import Witness, WitnessedKernel
 from hornpipe.vpn.spec import InstanceSpec
 
 MAX_VIOLATIONS = 10
 FIRST_VNI = 100
+KEEPALIVE = 19
+"""Bytes: a segment that is only this says nothing."""
 UPTIME = 1e6
 """Hosts were booted at any time within these seconds before the simulation begins."""
 
@@ -38,6 +42,12 @@ class Shape(NamedTuple):
     """A host's; they are shared with its neighbours in a ring."""
     span: int = 4
     """Hosts an instance is on."""
+    vrfs: int = 0
+    """Routed instances of a host, shared like the others; ports are spread over all."""
+
+    @property
+    def families(self) -> tuple[int, ...]:
+        return (EVPN, VPNV4, VPNV6, RTC) if self.vrfs else (EVPN, RTC)
 
 
 class World:
@@ -59,6 +69,10 @@ class World:
         """What daemons that do not run are still to be asked."""
         self.moving: set[Station] = set()
         """A station that is on its way is left alone until it has come."""
+        self.stirred: dict[str, None] = {}
+        """Machines at which something has happened since somebody asked (`take_stirred`)."""
+        self.batches = self.entries = 0
+        """That kernels were asked to carry out, and bulk entries in them: all looked at by a witness."""
         self._stations = 0
         self._make = host
         for address in self.reflectors:
@@ -67,18 +81,27 @@ class World:
             self._add_host(address)
 
     def _add_reflector(self, address: str) -> None:
-        clients = ClientRange(prefix="10.0.0.0/9", families=(EVPN, RTC), limit=1 << 20)
+        clients = ClientRange(prefix="10.0.0.0/9", families=self.shape.families, limit=1 << 20)
         peers = tuple(other for other in self.reflectors if other != address)
-        settings = settings_of(address, peers, Reflector(clients=(clients,)), {"families": (EVPN, RTC)})
+        settings = settings_of(address, peers, Reflector(clients=(clients,)), {"families": self.shape.families})
         self.fleet.add(self._make(settings, self.random.getrandbits(32), epoch=self.random.uniform(1, UPTIME)))
 
     def _add_host(self, address: str) -> None:
-        settings = settings_of(address, tuple(self.reflectors), peering={"families": (EVPN, RTC)})
+        settings = settings_of(address, tuple(self.reflectors), peering={"families": self.shape.families})
         kernel = self.new_kernel(address)
         self.fleet.add(self._make(settings, self.random.getrandbits(32), kernel, self.random.uniform(1, UPTIME)))
 
     def new_kernel(self, address: str) -> WitnessedKernel:
         return WitnessedKernel(Witness(self, address).observe)
+
+    @property
+    def machines(self) -> list[str]:
+        return [*self.hosts, *self.reflectors]
+
+    def kernel_of(self, address: str) -> DummyKernel | None:
+        """None: there is no such host."""
+        host = self.fleet.hosts.get(address)
+        return host.kernel if host is not None else None
 
     # ---- what the witness asks
 
@@ -93,11 +116,26 @@ class World:
         if len(self.violations) < MAX_VIOLATIONS:
             self.violations.append(f"at {self.now:.3f} {text}")
 
+    def observed(self, host: str, batch: Batch) -> None:
+        self.stirred[host] = None
+        self.batches += 1
+        self.entries += batch.adds + batch.deletes
+
+    def take_stirred(self) -> set[str]:
+        """Instances that have changed concern all that are in them."""
+        stirred, self.stirred = set(self.stirred), {}
+        for vni, host in self.inventory.changed:
+            stirred.update(self.inventory.members.get(vni, ()), (host,), self.reflectors)
+        self.inventory.changed.clear()
+        return stirred
+
     def wrote(self, host: str, verb: str, kind: str, key: bytes, value: object) -> None:
         if self._traced:
             self.trace.update(f"{self.now!r} {host} {verb} {kind} {key.hex()} {value!r}\n".encode())
 
     def _tap(self, what: str, sender: str, receiver: str, data: bytes) -> None:
+        if what != "data" or len(data) != KEEPALIVE:
+            self.stirred[sender] = self.stirred[receiver] = None
         self.trace.update(f"{self.now!r} {sender} {receiver} {what} {len(data)}\n".encode() + data)
 
     def broke(self, what: str, seconds: float) -> None:
@@ -123,8 +161,11 @@ class World:
 
     def vni_of(self, host: int, number: int) -> int:
         """The `number`-th instance of a host: blocks of `span` hosts share theirs."""
-        block = host // self.shape.span
-        return FIRST_VNI + block * self.shape.instances + number % self.shape.instances
+        shape, block = self.shape, host // self.shape.span
+        which = number % (shape.instances + shape.vrfs)
+        if which < shape.instances:
+            return FIRST_VNI + block * shape.instances + which
+        return ROUTED + block * shape.vrfs + which - shape.instances
 
     def new_station(self, vni: int) -> Station:
         self._stations += 1
@@ -148,15 +189,15 @@ class World:
         self.ask(address, lambda: self._attach(address, station))
 
     def _attach(self, address: str, station: Station) -> None:
-        instance = InstanceSpec(
-            name=f"t{station.vni}",
-            vni=station.vni,
-            import_rts=(f"64512:{station.vni}",),
-            export_rts=(f"64512:{station.vni}",),
-        )
         self.inventory.attached(address, station)
+        addresses: list[bytes] = [station.ip]
+        more: dict[str, Any] = {}
+        if is_routed(station.vni):
+            addresses.append(station.ip6)
+            more["routes"] = (station.behind,)
+        text = tuple(str(Address(packed)) for packed in addresses)
         self.host(address).attach(
-            self.now, station.interface, instance, mac_text(station.mac), (str(Address(station.ip)),)
+            self.now, station.interface, instance_of(station.vni), mac_text(station.mac), text, **more
         )
 
     def detach(self, address: str, station: Station) -> None:
@@ -210,6 +251,20 @@ class World:
         """Lets time pass, or until `done` or something is violated."""
         limit = self.now + seconds
         return self.fleet.proceed(lambda: bool(self.violations) or (done is not None and done()), limit)
+
+
+def instance_of(vni: int) -> InstanceSpec:
+    targets = (f"64512:{vni}",)
+    if not is_routed(vni):
+        return InstanceSpec(name=f"t{vni}", vni=vni, import_rts=targets, export_rts=targets)
+    return InstanceSpec(
+        name=f"t{vni}",
+        type="ipvpn",
+        vni=vni if transport(vni) == "vxlan" else None,
+        encapsulations=(transport(vni),),
+        import_rts=targets,
+        export_rts=targets,
+    )
 
 
 def mac_text(mac: bytes) -> str:
