@@ -246,6 +246,7 @@ TREE = {
             "password": "x",
             "families": ["l2vpn-evpn", "rtc"],
             "maximum_prefix": {"maximum": 100},
+            "maximum_memory": {"megabytes": 64, "warn_only": True},
             "update_limit": 1000,
         },
         {"interface": "eth1", "remote_as": "external"},

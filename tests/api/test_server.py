@@ -340,6 +340,7 @@ async def test_metrics(client: TestClient, engine: FakeEngine) -> None:
         'hornpipe_peer_up{peer="10.0.0.254",remote_as="64512"} 1.0',
         'hornpipe_peer_state{peer="2001:db8::9",state="ACTIVE"} 1.0',
         'hornpipe_peer_routes{peer="10.0.0.254",table="received"} 3.0',
+        'hornpipe_peer_memory_bytes{peer="10.0.0.254"} 0.0',
         'hornpipe_peer_throttled_seconds_total{peer="10.0.0.254"} 0.0',
         'hornpipe_peer_messages_total{direction="out",peer="10.0.0.254"} 21.0',
         'hornpipe_forwarding_entries{status="error"} 1.0',

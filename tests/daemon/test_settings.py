@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from hornpipe.bgp.family import EVPN, FLOWSPEC_VPNV4, IPV4_UNICAST, IPV6_UNICAST, RTC, VPNV4, VPNV6
-from hornpipe.bgp.session.config import EXTERNAL, PrefixLimit, TcpAo
+from hornpipe.bgp.session.config import EXTERNAL, MemoryLimit, PrefixLimit, TcpAo
 from hornpipe.daemon import settings
 from hornpipe.daemon.config import loads
 from hornpipe.daemon.configerror import ConfigError
@@ -232,19 +232,22 @@ def test_a_kernel_without_tcp_ao_is_told_at_once() -> None:
 
 def test_limits() -> None:
     limit = "maximum_prefix = { maximum = 10, restart = 0, families = { l2vpn-evpn = 5 } }\nattribute_limit = 4096\n"
-    limit += "update_limit = 1000\n"
+    limit += "update_limit = 1000\nmaximum_memory = { megabytes = 64, restart = 0 }\n"
     wanted = build(BGP + "long_lived_stale_time = 3600\n" + '[[peers]]\naddress = "10.0.0.254"\n' + limit)
     (peer,) = wanted.peers
     assert peer.prefix_limits == (
         PrefixLimit(maximum=10, restart=0.0),
         PrefixLimit(maximum=5, family=EVPN, restart=0.0),
     )
+    assert peer.memory_limit == MemoryLimit(megabytes=64, restart=0.0)
     assert (peer.attribute_limit, peer.update_limit, peer.long_lived_time) == (4096, 1000, 3600)
     clients = '[reflector]\n[[reflector.clients]]\nprefix = "10.0.0.0/8"\nmaximum_prefix = { maximum = 7 }\n'
     clients += 'update_limit = 2000\n[[reflector.clients]]\naddress = "10.1.0.1"\nupdate_limit = 3000\n'
+    clients += "maximum_memory = { megabytes = 5, warn_only = true }\n"
     reflector = build(BGP + clients).reflector
     assert reflector is not None
     assert (reflector.clients[0].prefix_limits, reflector.clients[0].update_limit) == ((PrefixLimit(maximum=7),), 2000)
-    assert [peer.update_limit for peer in build(BGP + clients).peers] == [3000]
+    (client,) = build(BGP + clients).peers
+    assert (client.update_limit, client.memory_limit) == (3000, MemoryLimit(megabytes=5, warn_only=True))
     with pytest.raises(ConfigError, match=r"peers\[0\].maximum_prefix.families\[0\]"):
         build(BGP + '[[peers]]\naddress = "10.0.0.254"\nmaximum_prefix = { maximum = 1, families = { x = 1 } }\n')

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from math import inf
+from typing import Any
 
 import pytest
 
@@ -11,17 +14,17 @@ from hornpipe.bgp.error import SessionReset
 from hornpipe.bgp.family import EVPN
 from hornpipe.bgp.frame import frame
 from hornpipe.bgp.nlri.evpn import mac_ip_key, mac_ip_payload
-from hornpipe.bgp.session.config import PrefixLimit
+from hornpipe.bgp.session.config import MemoryLimit, PrefixLimit
 from hornpipe.engine.deadlines import Deadlines
-from hornpipe.engine.limits import REFRESH_PAUSE, PrefixLimits, Refreshes
+from hornpipe.engine.limits import REFRESH_PAUSE, Limits, Refreshes
 from hornpipe.engine.neighbour import make
 from hornpipe.engine.settings import ClientRange, Reflector
 from hornpipe.net.rd import RouteDistinguisher
-from hornpipe.rib.intake import IDLE
+from hornpipe.rib.intake import BLOCK, IDLE, PATH, ROUTE
 from hornpipe.sim.fleet import Fleet, peer_of, settings_of
 from hornpipe.sim.host import Host
 from hornpipe.sim.injector import Injector
-from tests.rib.room import Room, mac
+from tests.rib.room import Room, mac, target, vni
 
 RD = RouteDistinguisher.parse("10.0.0.2:1")
 RT = bytes.fromhex("0002fc0000000001")
@@ -32,7 +35,7 @@ def check(limit: PrefixLimit, number: int) -> list[tuple[str, str, str]]:
     one = room.session(1)
     one.announce(*[mac(each) for each in range(number)])
     said: list[tuple[str, str, str]] = []
-    limits = PrefixLimits((limit,))
+    limits = Limits((limit,))
     limits.check(room.rib, one.source, EVPN, lambda *words: said.append(words))
     limits.check(room.rib, one.source, EVPN, lambda *words: said.append(words))
     return said
@@ -56,6 +59,88 @@ def test_a_family_of_its_own() -> None:
         check(PrefixLimit(maximum=1, family=EVPN), 5)
 
 
+def test_memory_warns_and_then_ends_the_session() -> None:
+    one = Room().session(1)
+    limit = MemoryLimit(megabytes=1, warning=50)
+    limits, said = Limits((), limit), []
+
+    def announce_up_to(routes: int) -> None:
+        for number in range(routes):
+            one.announce(mac(number), communities=tuple(range(number, number + 50)))
+        limits.check(one.room.rib, one.source, EVPN, lambda *words: said.append(words))
+
+    assert limits
+    announce_up_to(100)
+    assert said == []
+    announce_up_to(200)
+    announce_up_to(250)
+    assert said == [("peer.limit", "10.0.0.1", "routes and attributes hold about 0.8 MB, the limit is 1 MB")]
+    with pytest.raises(SessionReset, match=r"hold about 1\.5 MB, the limit is 1 MB") as caught:
+        announce_up_to(400)
+    assert (caught.value.code, caught.value.subcode, caught.value.data) == (6, 8, b"")
+    assert limits.exceeded is limit
+    Limits((), MemoryLimit(megabytes=1, warn_only=True)).check(one.room.rib, one.source, EVPN, lambda *words: None)
+
+
+def test_the_estimate_comes_and_goes_with_what_is_held() -> None:
+    room = Room()
+    one = room.session(1)
+    one.announce(mac(0))
+    (intake,) = one.source.intakes.values()
+    before = intake.held
+    keys = [mac(number) for number in range(1, 2 * IDLE)]
+    for number, key in enumerate(keys):
+        one.announce(key, payload=vni(number + 1000), communities=(number,), targets=(target(number),))
+    assert intake.held > before + len(keys) * (ROUTE + PATH + BLOCK)
+    one.announce(*keys)  # all with the first block
+    one.withdraw(*keys)
+    assert intake.paths == intake.count == 1
+    assert intake.held < before + (IDLE + 1) * 3000  # blocks without routes
+    one.down(keep=60)
+    assert (intake.held, intake.held_stale()) == (PATH + ROUTE, PATH + ROUTE)
+    one.up()
+    one.end()
+    assert (intake.held, intake.paths, intake.count) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("each", "what"),
+    [
+        (100, {}),
+        (20, {"communities": tuple(range(800))}),
+        (20, {"targets": tuple(target(number) for number in range(400))}),
+        (20, {"ext_communities": tuple(b"\3\x0b" + number.to_bytes(6, "big") for number in range(400))}),
+        (20, {"as_path": ((2, tuple(range(70000, 70250))),)}),
+        (50, {"payload": None}),
+    ],
+)
+def test_the_estimate_is_not_far_off(each: int, what: dict[str, Any]) -> None:
+    """Of blocks that nobody shares; what is shared takes less."""
+    room = Room()
+    one = room.session(1)
+    gc.collect()
+    tracemalloc.start()
+    for number in range(each):
+        more = {name: unlike(value, number) for name, value in what.items()}
+        one.announce(mac(number), med=number, **more)
+    gc.collect()
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    (intake,) = one.source.intakes.values()
+    assert 0.7 < intake.held / taken < 2
+
+
+def unlike(value: Any, number: int) -> Any:
+    """Nothing in it is the same object, or has the same bytes, as in another one's."""
+    if value is None:
+        return vni(number + 1000)
+    if isinstance(value[0], bytes):
+        return tuple(each[:2] + (number << 16 | at).to_bytes(6, "big") for at, each in enumerate(value))
+    if isinstance(value[0], tuple):
+        return tuple((kind, tuple(each + 1000 * number for each in members)) for kind, members in value)
+    return tuple(each + 1000 * number + 1000 for each in value)
+
+
 def test_what_a_former_session_left_does_not_count() -> None:
     room = Room()
     one = room.session(1)
@@ -63,7 +148,7 @@ def test_what_a_former_session_left_does_not_count() -> None:
     one.down(keep=60)
     one.up()
     one.announce(*[mac(each) for each in range(10, 20)])
-    PrefixLimits((PrefixLimit(maximum=10),)).check(room.rib, one.source, EVPN, lambda *words: None)
+    Limits((PrefixLimit(maximum=10),)).check(room.rib, one.source, EVPN, lambda *words: None)
 
 
 def test_idle_until_an_operator_says_otherwise(fleet: Fleet) -> None:

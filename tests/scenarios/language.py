@@ -25,7 +25,7 @@ from hornpipe.bgp.family import EVPN, RTC
 from hornpipe.bgp.nlri.evpn import mac_ip_key, mac_ip_payload, multicast_key
 from hornpipe.bgp.nlri.table import FAMILIES as FAMILY_TABLE
 from hornpipe.bgp.notification import ADMINISTRATIVE_SHUTDOWN, CEASE, HARD_RESET, Notification
-from hornpipe.bgp.session.config import PrefixLimit
+from hornpipe.bgp.session.config import MemoryLimit, PrefixLimit
 from hornpipe.bgp.update import pack_reach, pack_unreach
 from hornpipe.engine.settings import ClientRange, Reflector
 from hornpipe.net.ip import Address
@@ -177,7 +177,7 @@ def options(words: list[str]) -> dict[str, list[str]]:
 def host(scenario: Scenario, words: list[str]) -> None:
     """host NAME ADDRESS [peers NAME,NAME] [vtep ADDRESS] [stale SECONDS] [long-lived SECONDS] [peer-as N]
     [limit ROUTES] [idle SECONDS]: maximum-prefix, and how long a peer is in IDLE for it
-    [updates N]: routes and messages a second that are read of a peer"""
+    [updates N]: routes and messages a second that are read of a peer [memory MEGABYTES]"""
     name, address, more = words[0], words[1], options(words[2:])
     peers = tuple(scenario.addresses.get(peer, peer) for peer in more.get("peers", []))
     settings = settings_of(
@@ -198,10 +198,17 @@ def _limits(more: dict[str, list[str]]) -> tuple[PrefixLimit, ...]:
     return (PrefixLimit(maximum=int(more["limit"][0]), restart=float(more.get("idle", ["60"])[0])),)
 
 
+def _memory(more: dict[str, list[str]]) -> MemoryLimit | None:
+    if "memory" not in more:
+        return None
+    return MemoryLimit(megabytes=int(more["memory"][0]), restart=float(more.get("idle", ["60"])[0]))
+
+
 def _peering(more: dict[str, list[str]]) -> dict[str, object]:
     """What concerns all sessions of a host."""
     return {
         "prefix_limits": _limits(more),
+        "memory_limit": _memory(more),
         "update_limit": int(more.get("updates", ["0"])[0]),
         "long_lived_time": int(more.get("long-lived", ["0"])[0]),
         "peer_as": int(more.get("peer-as", [str(LOCAL_AS)])[0]),
@@ -209,8 +216,8 @@ def _peering(more: dict[str, list[str]]) -> dict[str, object]:
 
 
 def reflector(scenario: Scenario, words: list[str]) -> None:
-    """reflector NAME ADDRESS [clients N] [limit ROUTES] [idle SECONDS] [updates N] [long-lived SECONDS]
-    [peers NAME,NAME]"""
+    """reflector NAME ADDRESS [clients N] [limit ROUTES] [idle SECONDS] [updates N] [memory MEGABYTES]
+    [long-lived SECONDS] [peers NAME,NAME]"""
     more = options(words[2:])
     ranges = ClientRange(
         prefix="10.0.0.0/8",
@@ -218,6 +225,7 @@ def reflector(scenario: Scenario, words: list[str]) -> None:
         limit=int(more.get("clients", ["100"])[0]),
         long_lived_time=int(more.get("long-lived", ["0"])[0]),
         prefix_limits=_limits(more),
+        memory_limit=_memory(more),
         update_limit=int(more.get("updates", ["0"])[0]),
     )
     peers = tuple(scenario.addresses.get(peer, peer) for peer in more.get("peers", []))
@@ -438,6 +446,11 @@ def shout(scenario: Scenario, made: Injector, words: list[str]) -> None:
     made.say(messages)
 
 
+def shorten(made: Injector, routes: int) -> None:
+    """shorten N: it has only so many routes when its session comes up again."""
+    made.routes = dict(list(made.routes.items())[:routes])
+
+
 def leave(scenario: Scenario, made: Injector, words: list[str]) -> None:
     """leave: the speaker's process ends."""
     scenario.fleet.remove(made)
@@ -464,6 +477,7 @@ SPEAKER_COMMANDS: dict[str, Callable[[Scenario, Injector, list[str]], None]] = {
     "withdraw": withdraw,
     "leave": leave,
     "shout": shout,
+    "shorten": lambda scenario, made, words: shorten(made, int(words[0])),
     "notify": notify,
     "refresh": lambda scenario, made, words: made.say([refresh.encode(EVPN)] * int(words[0])),
     "hears": lambda scenario, made, words: hears(made, int(words[0])),

@@ -67,6 +67,7 @@ class RowCollector(Collector):
         errors = CounterMetricFamily("hornpipe_peer_update_errors", "UPDATEs handled by RFC 7606.", labels=["peer"])
         messages = CounterMetricFamily("hornpipe_peer_messages", "BGP messages.", labels=["peer", "direction"])
         updates = CounterMetricFamily("hornpipe_peer_updates", "BGP UPDATEs.", labels=["peer", "direction"])
+        memory = GaugeMetricFamily("hornpipe_peer_memory_bytes", "What its routes hold, estimated.", labels=["peer"])
         throttled = CounterMetricFamily(
             "hornpipe_peer_throttled_seconds", "Not read, for it said more than its update_limit.", labels=["peer"]
         )
@@ -78,12 +79,13 @@ class RowCollector(Collector):
                 routes.add_metric([row.peer, table], getattr(row, table))
             flaps.add_metric([row.peer], row.flaps)
             errors.add_metric([row.peer], row.errors)
+            memory.add_metric([row.peer], row.memory)
             throttled.add_metric([row.peer], row.throttled)
             messages.add_metric([row.peer, "in"], row.messages_in)
             messages.add_metric([row.peer, "out"], row.messages_out)
             updates.add_metric([row.peer, "in"], row.updates_in)
             updates.add_metric([row.peer, "out"], row.updates_out)
-        yield from (up, state, routes, flaps, errors, throttled, messages, updates)
+        yield from (up, state, routes, flaps, errors, memory, throttled, messages, updates)
 
     def _ports(self) -> Iterator[Metric]:
         count = Counter(row.state for row in self.context.engine.ports())

@@ -69,6 +69,19 @@ class MaximumPrefix(Section, frozen=True, kw_only=True):
     """Families with a `maximum` of their own."""
 
 
+class MaximumMemory(Section, frozen=True, kw_only=True):
+    """What passes `megabytes` ends the session with Cease/8."""
+
+    megabytes: Annotated[int, Meta(ge=1, le=1000000, examples=[256])]
+    """Of routes and attributes, estimated."""
+    warning: Annotated[int, Meta(ge=1, le=100, examples=[75])] = 75
+    """Percent at which there is an event."""
+    restart: Annotated[int, Meta(ge=0, le=86400, examples=[60])] = 60
+    """Seconds until the session may come back; 0: `hornpipe peers reset` brings it back."""
+    warn_only: bool = False
+    """Never end the session."""
+
+
 KeyId = Annotated[int, Meta(ge=0, le=255, examples=[1])]
 
 
@@ -114,6 +127,8 @@ class Peer(Section, frozen=True, kw_only=True):
     ipv6-unicast, too; with a reflector all it reflects."""
     maximum_prefix: MaximumPrefix | None = None
     """Routes a family may have; default: any number."""
+    maximum_memory: MaximumMemory | None = None
+    """What its routes may hold here; default: any amount."""
     attribute_limit: AttributeLimit = 65535
     """Bytes of path attributes a route may have; longer ones are not accepted."""
     update_limit: UpdateLimit | None = None
@@ -134,6 +149,8 @@ class Client(Section, frozen=True, kw_only=True):
     tcp_ao: AuthenticationOption | None = None
     maximum_prefix: MaximumPrefix | None = None
     """Routes a family of each client may have; default: any number."""
+    maximum_memory: MaximumMemory | None = None
+    """What each client's routes may hold here; default: any amount."""
     attribute_limit: AttributeLimit = 65535
     """Bytes of path attributes a route may have; longer ones are not accepted."""
     update_limit: UpdateLimit | None = None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from hornpipe.bgp import family as families
 from hornpipe.bgp.nlri.table import FAMILIES
-from hornpipe.bgp.session.config import EXTERNAL, PeerConfig, PrefixLimit, TcpAo
+from hornpipe.bgp.session.config import EXTERNAL, MemoryLimit, PeerConfig, PrefixLimit, TcpAo
 from hornpipe.daemon import hostaddress, keys, schema
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.engine.settings import ClientRange, Reflector, Settings
@@ -118,6 +118,7 @@ class _Builder:
             graceful_restart_time=bgp.graceful_restart_time,
             long_lived_time=bgp.long_lived_stale_time,
             prefix_limits=self._limits(f"{key}.maximum_prefix", peer.maximum_prefix),
+            memory_limit=_memory(peer.maximum_memory),
             attribute_limit=peer.attribute_limit,
             update_limit=peer.update_limit or 0,
             description=peer.description,
@@ -206,6 +207,7 @@ class _Builder:
                 graceful_restart_time=bgp.graceful_restart_time,
                 long_lived_time=bgp.long_lived_stale_time,
                 prefix_limits=self._limits(f"reflector.clients[{number}].maximum_prefix", client.maximum_prefix),
+                memory_limit=_memory(client.maximum_memory),
                 attribute_limit=client.attribute_limit,
                 update_limit=client.update_limit or 0,
                 forwarding_preserved=True,
@@ -231,6 +233,7 @@ class _Builder:
                 graceful_restart_time=bgp.graceful_restart_time,
                 long_lived_time=bgp.long_lived_stale_time,
                 prefix_limits=self._limits(f"reflector.clients[{number}].maximum_prefix", client.maximum_prefix),
+                memory_limit=_memory(client.maximum_memory),
                 attribute_limit=client.attribute_limit,
                 update_limit=client.update_limit or 0,
                 description=client.description,
@@ -244,3 +247,14 @@ class _Builder:
         if not (self.config.instances or self.config.ports):
             return {}
         return {CONFIG_SOURCE: SourceSpec(instances=self.config.instances, ports=self.config.ports)}
+
+
+def _memory(given: schema.MaximumMemory | None) -> MemoryLimit | None:
+    if given is None:
+        return None
+    return MemoryLimit(
+        megabytes=given.megabytes,
+        warning=given.warning,
+        restart=float(given.restart),
+        warn_only=given.warn_only,
+    )

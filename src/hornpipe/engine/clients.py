@@ -51,6 +51,7 @@ def config_of(address: str, clients: ClientRange, settings: Settings) -> PeerCon
         graceful_restart_time=clients.graceful_restart_time,
         long_lived_time=clients.long_lived_time,
         prefix_limits=clients.prefix_limits,
+        memory_limit=clients.memory_limit,
         attribute_limit=clients.attribute_limit,
         update_limit=clients.update_limit,
         forwarding_preserved=True,

@@ -1,8 +1,9 @@
-"""What one peer may cost: the number of its routes (maximum-prefix) and how often it may ask for all of ours.
+"""What one peer may cost: its routes (maximum-prefix), their memory, and how often it may ask for all of ours.
 
-A limit that is passed ends the session with Cease/1 and the family and the limit as data (RFC 4486 section 4); the peer
-stays in IDLE for the limit's restart time, or until an operator resets it. Before that, at `warning` percent, there is
-an event, once until the number has fallen below again.
+A limit that is passed ends the session with Cease/1 and the family and the limit as data (RFC 4486 section 4); that of
+memory, which is estimated (`hornpipe.rib.intake`), with Cease/8, Out of Resources. The peer stays in IDLE for the
+limit's restart time, or until an operator resets it. Before that, at `warning` percent, there is an event, once until
+the number has fallen below again.
 
 ROUTE-REFRESH (RFC 2918) makes us send everything again, so requests that come faster than `REFRESH_PAUSE` are one.
 """
@@ -14,32 +15,40 @@ from math import inf
 
 from hornpipe.bgp import family as families
 from hornpipe.bgp.error import SessionReset
-from hornpipe.bgp.notification import CEASE, MAXIMUM_PREFIXES
-from hornpipe.bgp.session.config import PeerConfig, PrefixLimit
+from hornpipe.bgp.notification import CEASE, MAXIMUM_PREFIXES, OUT_OF_RESOURCES
+from hornpipe.bgp.session.config import MemoryLimit, PeerConfig, PrefixLimit
 from hornpipe.rib.rib import Rib
 from hornpipe.rib.source import Source
 
 REFRESH_PAUSE = 5.0
 """Seconds between two answers to a family's ROUTE-REFRESH; a session asks once in its life, an operator a few times."""
 
+MEGABYTE = 1_000_000
+MEMORY = 0
+"""No family: what the memory's warning is remembered by."""
 
-class PrefixLimits:
+
+class Limits:
     """Those of one peer."""
 
-    __slots__ = ("_any", "_by_family", "_warned", "exceeded")
+    __slots__ = ("_any", "_by_family", "_memory", "_warned", "exceeded")
 
-    def __init__(self, limits: Iterable[PrefixLimit]) -> None:
+    def __init__(self, limits: Iterable[PrefixLimit], memory: MemoryLimit | None = None) -> None:
         self._by_family = {limit.family: limit for limit in limits if limit.family}
         self._any = next((limit for limit in limits if not limit.family), None)
         self._warned: set[int] = set()
-        self.exceeded: PrefixLimit | None = None
+        self._memory = memory
+        self.exceeded: PrefixLimit | MemoryLimit | None = None
         """For which the session was ended."""
 
     def __bool__(self) -> bool:
-        return self._any is not None or bool(self._by_family)
+        return self._any is not None or bool(self._by_family) or self._memory is not None
 
     def check(self, rib: Rib, source: Source, family: int, notify: Callable[[str, str, str], None]) -> None:
-        """After an UPDATE with routes of `family`. Raises `SessionReset` if there are too many."""
+        """After an UPDATE with routes of `family`. Raises `SessionReset` if there are too many, or if they hold too
+        much."""
+        if self._memory is not None:
+            self._check_memory(self._memory, source, notify)
         limit = self._by_family.get(family, self._any)
         if limit is None:
             return
@@ -59,9 +68,25 @@ class PrefixLimits:
             self._warned.add(family)
             notify("peer.limit", source.name, f"{count} routes of {name}, the limit is {limit.maximum}")
 
+    def _check_memory(self, limit: MemoryLimit, source: Source, notify: Callable[[str, str, str], None]) -> None:
+        maximum = limit.megabytes * MEGABYTE
+        held = sum([intake.held for intake in source.intakes.values()])
+        if held * 100 < maximum * limit.warning:
+            self._warned.discard(MEMORY)
+            return
+        if held > maximum:
+            held -= sum([intake.held_stale() for intake in source.intakes.values()])
+        text = f"routes and attributes hold about {held / MEGABYTE:.1f} MB, the limit is {limit.megabytes} MB"
+        if held > maximum and not limit.warn_only:
+            self.exceeded = limit
+            raise SessionReset(CEASE, OUT_OF_RESOURCES, b"", text)
+        if MEMORY not in self._warned:
+            self._warned.add(MEMORY)
+            notify("peer.limit", source.name, text)
 
-def limits_of(config: PeerConfig) -> PrefixLimits:
-    return PrefixLimits(config.prefix_limits)
+
+def limits_of(config: PeerConfig) -> Limits:
+    return Limits(config.prefix_limits, config.memory_limit)
 
 
 class Refreshes:

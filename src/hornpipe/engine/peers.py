@@ -19,6 +19,7 @@ from hornpipe.bgp.notification import (
     CEASE,
     CONFIGURATION_CHANGE,
     MAXIMUM_PREFIXES,
+    OUT_OF_RESOURCES,
     PEER_DECONFIGURED,
     Notification,
 )
@@ -423,7 +424,8 @@ class Peers:
             neighbour.source, kept.until, now, kept.families, long_lived=kept.long_lived, reason=event.reason
         )
         self.notify("peer.down", neighbour.name, event.reason)
-        if neighbour.limits.exceeded is not None and (event.code, event.subcode) == (CEASE, MAXIMUM_PREFIXES):
+        limited = event.code == CEASE and event.subcode in (MAXIMUM_PREFIXES, OUT_OF_RESOURCES)
+        if limited and neighbour.limits.exceeded is not None:
             self._exile(neighbour, event.reason, now)
 
     def _exile(self, neighbour: Neighbour, reason: str, now: float) -> None:

@@ -58,6 +58,8 @@ class PeerRow(Row, frozen=True, kw_only=True):
     """UPDATEs handled by RFC 7606 (treat-as-withdraw, attribute discard)."""
     rejected: dict[str, int] = {}
     """Routes received and not accepted, by reason: ``own AS in AS_PATH`` ..."""
+    memory: int = 0
+    """Bytes that its routes and their attributes hold here, estimated."""
     throttled_since: float | None = None
     """Since when it is read more slowly, for it says more than its ``update_limit``; None: it is not."""
     throttled: float = 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from hornpipe.bgp.family import EVPN, RTC
-from hornpipe.bgp.session.config import PeerConfig, PrefixLimit, TcpAo
+from hornpipe.bgp.session.config import MemoryLimit, PeerConfig, PrefixLimit, TcpAo
 from hornpipe.net.ip import Address
 from hornpipe.vpn.spec import Encapsulation, Refused, SourceSpec
 from hornpipe.vpn.surroundings import Terms
@@ -30,6 +30,7 @@ class ClientRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     graceful_restart_time: int = 120
     long_lived_time: int = 0
     prefix_limits: tuple[PrefixLimit, ...] = ()
+    memory_limit: MemoryLimit | None = None
     attribute_limit: int = 65535
     update_limit: int = 0
     description: str = ""

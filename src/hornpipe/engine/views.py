@@ -61,6 +61,7 @@ def peer_row(neighbour: Neighbour, rib: Rib) -> PeerRow:
         end_of_rib=tuple(families.name(family) for family in sorted(neighbour.end_of_rib)),
         errors=neighbour.source.errors,
         rejected=dict(neighbour.source.rejected),
+        memory=sum([intake.held for intake in neighbour.source.intakes.values()]),
         throttled_since=pace.since if pace else None,
         throttled=round(pace.seconds, 3) if pace else 0.0,
     )

@@ -8,6 +8,9 @@ blocks; what must touch the routes is done slice by slice (`hornpipe.rib.stale`)
 RFC 4724 section 4.2 wants paths that are already stale deleted when the next session ends too. They are kept here,
 until the time that was set for them (a new session extends it once): a reflector that comes up and falls again must
 not take down forwarding that is still right, and the time bounds it as the rule intends.
+
+What all this holds is estimated (`Intake.held`) from the blocks and the numbers of paths and routes, so nothing is done
+for a route.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from math import inf
+from typing import Final
 
 from hornpipe.rib.best import staled
 from hornpipe.rib.path import Block
@@ -25,9 +29,26 @@ from hornpipe.rib.table import Table
 IDLE = 256
 """Blocks without routes that stay interned: decoding one costs more than keeping it, and withdrawn routes come back."""
 
+ROUTE: Final = 120
+"""Bytes of a route: its key, an entry in the table and one in its path. Measured, as what follows."""
+PATH: Final = 380
+"""Of a path, without its routes."""
+BLOCK: Final = 1200
+"""Of a block, without what depends on its attributes."""
+DECODED: Final = 10
+"""Of every byte of attributes, decoded and encoded again; so much of communities, of most others less."""
+TARGET: Final = 600
+"""Of a route target, in the indexes; so much if no other block has it."""
+
+
+def weight(block: Block) -> int:
+    return BLOCK + DECODED * len(block.raw) + TARGET * len(block.targets)
+
 
 class Intake:
-    __slots__ = ("blocks", "chores", "count", "end_of_rib", "idle", "kept", "leaving", "source", "table")
+    __slots__ = (
+        "blocks", "chores", "count", "end_of_rib", "idle", "kept", "leaving", "paths", "size", "source", "table",
+    )  # fmt: skip
 
     def __init__(self, source: Source, table: Table) -> None:
         self.source = source
@@ -40,6 +61,10 @@ class Intake:
         self.chores: deque[Iterator[int]] = deque()
         self.count = 0
         """Routes held, stale ones included."""
+        self.paths = 0
+        """Likewise."""
+        self.size = 0
+        """Bytes of `blocks`, estimated."""
         self.idle = 0
         self.end_of_rib = False
         """End-of-RIB was received in this session."""
@@ -49,6 +74,7 @@ class Intake:
         if len(key[1]) > self.source.attribute_limit:
             return
         self.blocks[key] = block
+        self.size += weight(block)
         if block.rejected:
             self.emptied()  # it will never have routes: a peer that sends nothing else must not fill the memory
             return
@@ -65,6 +91,7 @@ class Intake:
         self.idle += 1
         if self.idle > IDLE and self.idle > len(self.blocks) // 2:
             self.blocks = {key: block for key, block in self.blocks.items() if block.paths}
+            self.size = sum([weight(block) for block in self.blocks.values()])
             self.idle = 0
 
     # ---- what is kept
@@ -74,7 +101,7 @@ class Intake:
         after that until `long_until`, if that is later."""
         blocks = {key: block for key, block in self.blocks.items() if block.paths}
         self.blocks = {}
-        self.idle = 0
+        self.idle = self.size = 0
         if not blocks:
             return
         self.kept.append(Kept(blocks, since, until, long_until, reason))
@@ -97,7 +124,7 @@ class Intake:
     def drop(self) -> None:
         """Forget every path."""
         blocks, self.blocks = self.blocks, {}
-        self.idle = 0
+        self.idle = self.size = 0
         self._forget(blocks.values())
         self.sweep()
 
@@ -164,6 +191,16 @@ class Intake:
             yield from kept.blocks.values()
         for blocks in self.leaving:
             yield from blocks
+
+    @property
+    def held(self) -> int:
+        """Bytes, about: blocks of the present session, all routes."""
+        return self.size + self.paths * PATH + self.count * ROUTE
+
+    def held_stale(self) -> int:
+        """How much of that belongs to former sessions."""
+        paths = sum([len(block.paths) for kept in self.kept for block in kept.blocks.values()])
+        return paths * PATH + self.stale() * ROUTE
 
     def stale(self) -> int:
         return sum(

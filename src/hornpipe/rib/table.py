@@ -259,6 +259,7 @@ class Table:
             for target in block.targets:
                 self.blocks_by_target.setdefault(target, {})[block] = None
         path = block.paths[payload] = Path(block, attributes, payload)
+        block.source.intakes[self.family].paths += 1
         if block.predecessor is not None:
             path.twin = block.predecessor.paths.get(payload)
             if path.twin is not None:
@@ -269,6 +270,8 @@ class Table:
         """No route uses the path any more."""
         block = path.block
         del block.paths[path.payload]
+        intake = block.source.intakes[self.family]
+        intake.paths -= 1
         if block.paths:
             return
         del self.blocks[block]
@@ -277,7 +280,7 @@ class Table:
             del blocks[block]
             if not blocks:
                 del self.blocks_by_target[target]
-        block.source.intakes[self.family].emptied()
+        intake.emptied()
 
     # ---- routes ------------------------------------------------------------------------------------------------------
 

@@ -629,7 +629,9 @@ def test_graceful_restart_a_hard_reset_is_final() -> None:
     assert t.session.reason.endswith(": bye")
 
 
-@pytest.mark.parametrize(("subcode", "sent"), [(1, "6/9 0601"), (2, "6/9 0602"), (3, "6/9 0603"), (4, "6/4")])
+@pytest.mark.parametrize(
+    ("subcode", "sent"), [(1, "6/9 0601"), (2, "6/9 0602"), (3, "6/9 0603"), (4, "6/4"), (8, "6/9 0608")]
+)
 def test_graceful_restart_an_end_we_mean_goes_as_a_hard_reset(subcode: int, sent: str) -> None:
     t = Transcript().established(graceful_restart=GRACEFUL)
     lines = t.stop(Notification(6, subcode))

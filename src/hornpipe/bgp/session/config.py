@@ -29,6 +29,16 @@ class PrefixLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Only an event, the session stays."""
 
 
+class MemoryLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of our memory a peer's routes and attributes may take, estimated."""
+
+    megabytes: int
+    warning: int = 75
+    """As in `PrefixLimit`, as what follows."""
+    restart: float = 60.0
+    warn_only: bool = False
+
+
 class TcpAo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A key of TCP-AO (RFC 5925, a master key tuple)."""
 
@@ -96,6 +106,7 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sets True: the forwarding its routes stand for is not its own and outlives it. After the first establishment it is
     always true: this process never takes forwarding down because a session went."""
     prefix_limits: tuple[PrefixLimit, ...] = ()
+    memory_limit: MemoryLimit | None = None
     attribute_limit: int = 65535
     """Longest attribute block in bytes; routes with a longer one are not accepted."""
     update_limit: int = 0

@@ -40,7 +40,12 @@ GENTLE_CEASES = frozenset(
 )
 """Ceases that say nothing against trying again at once."""
 HARD_CEASES = frozenset(
-    (notification.MAXIMUM_PREFIXES, notification.ADMINISTRATIVE_SHUTDOWN, notification.PEER_DECONFIGURED)
+    (
+        notification.MAXIMUM_PREFIXES,
+        notification.OUT_OF_RESOURCES,
+        notification.ADMINISTRATIVE_SHUTDOWN,
+        notification.PEER_DECONFIGURED,
+    )
 )
 """Ceases of ours after which the peer must not keep our paths; with the N bit they go as a hard reset (RFC 8538)."""
 
