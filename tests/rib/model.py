@@ -116,7 +116,8 @@ class Model:
 
     def equal(self, key: bytes) -> list[Entry]:
         """What is left before the tie-breaks."""
-        left = list(self.entries.get(key, {}).values())
+        everyone = list(self.entries.get(key, {}).values())
+        left = everyone
         if not left:
             return []
 
@@ -125,7 +126,7 @@ class Model:
             lowest = min(measure(entry) for entry in left)  # type: ignore[operator]
             left = [entry for entry in left if measure(entry) == lowest]  # type: ignore[operator]
 
-        keep_lowest(lambda entry: entry.until is not None)
+        keep_lowest(lambda entry: entry.until is not None or any(self._is_echo(entry, one) for one in everyone))
         keep_lowest(lambda entry: -entry.said.sequence)
         keep_lowest(lambda entry: entry.source != LOCAL)
         keep_lowest(lambda entry: -entry.said.local_pref if self._internal(entry) else -100)
@@ -136,6 +137,18 @@ class Model:
                 left = [other for other in left if other is not entry]
         keep_lowest(self._internal)
         return left
+
+    def _is_echo(self, entry: Entry, stale: Entry) -> bool:
+        """It says again what the originator itself said in a session that is lost."""
+        if stale.until is None or stale.said.originator is not None:
+            return False
+        if entry.source == LOCAL or not self._internal(entry):
+            return False
+        its, mine = [
+            said._replace(local_pref=said.local_pref if internal else 100, med=said.med or 0, originator=None)
+            for said, internal in ((stale.said, self._internal(stale)), (entry.said, True))
+        ]
+        return its == mine and (not self._internal(stale) or self._originator(entry) == self._originator(stale))
 
     def _internal(self, entry: Entry) -> bool:
         return entry.source == LOCAL or self.neighbours[entry.source].internal

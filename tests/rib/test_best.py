@@ -6,10 +6,11 @@ from itertools import permutations
 
 import pytest
 
+from hornpipe.bgp.attr.community import GRACEFUL_SHUTDOWN
 from hornpipe.bgp.attr.extended import mac_mobility
 from hornpipe.bgp.family import VPNV4
 from hornpipe.rib.best import equal, explain, rank
-from tests.rib.room import EVPN, Room, mac
+from tests.rib.room import EVPN, Room, Session, mac, vni
 
 KEY = mac(1)
 
@@ -70,6 +71,98 @@ def test_a_live_path_beats_a_stale_one_that_is_better() -> None:
     first, second = room.rib.candidates(EVPN, KEY)
     assert first.source is two.source
     assert explain(first, second) == "not stale"
+
+
+def two_reflectors(room: Room, **host: object) -> tuple[Session, Session, Session]:
+    """A client of ours that is one of another reflector, too; that reflector; a client that has heard everything."""
+    client, reflector, listener = room.session(1, **host), room.session(9, client=False), room.session(2)
+    client.announce(KEY)
+    echo(reflector, client)
+    assert listener.holds() == reflector.holds() == {KEY}
+    return client, reflector, listener
+
+
+def echo(reflector: Session, client: Session, **more: object) -> None:
+    if client.source.internal:
+        more = {"originator_id": client.address, "cluster_list": (b"rrrr",), **more}
+    else:
+        more = {"as_path": seq(client.source.remote_as), **more}
+    reflector.announce(KEY, **{"next_hop": client.address, **more})
+
+
+@pytest.mark.parametrize(
+    ("host", "why"), [({}, "shorter cluster list (0 over 1)"), ({"remote_as": 65001}, "eBGP over iBGP")]
+)
+def test_an_echo_is_no_better_than_what_it_repeats(host: dict[str, object], why: str) -> None:
+    """A client of two reflectors restarts: nobody hears of it."""
+    room = Room()
+    client, reflector, listener = two_reflectors(room, **host)
+    client.down(keep=60)
+    first, second = room.rib.candidates(EVPN, KEY)
+    assert (first.source, first.stale, second.source) == (client.source, True, reflector.source)
+    assert explain(first, second, (first, second)) == why
+    assert listener.hear() == reflector.hear() == 0
+    client.up()
+    client.announce(KEY)
+    client.end()
+    assert listener.hear() == reflector.hear() == 0
+    assert not room.rib.candidates(EVPN, KEY)[0].stale
+
+
+NEWS: list[dict[str, object]] = [
+    {"payload": vni(7)},
+    {"next_hop": bytes((10, 9, 9, 9))},
+    {"ext_communities": (mac_mobility(0),)},
+    {"local_pref": 0, "communities": (GRACEFUL_SHUTDOWN,)},
+    {"local_pref": 101},
+    {"communities": (7,)},
+    {"large_communities": ((1, 2, 3),)},
+    {"med": 5},
+    {"as_path": seq(65001)},
+    {"unknown": ((0xC0, 250, b"kept"),)},
+    {"originator_id": bytes((10, 0, 0, 8))},
+]
+
+
+@pytest.mark.parametrize("news", NEWS, ids=[next(iter(news)) for news in NEWS])
+def test_who_says_something_else_knows_better(news: dict[str, object]) -> None:
+    room = Room()
+    client, reflector, listener = two_reflectors(room)
+    client.down(keep=60)
+    echo(reflector, client, **news)
+    first, second = room.rib.candidates(EVPN, KEY)
+    assert first.source is reflector.source
+    assert explain(first, second, (first, second)) == "not stale"
+    assert listener.announced == 1
+    assert listener.hear() == 1
+
+
+def test_another_pe_beats_a_stale_path_and_its_echo() -> None:
+    room = Room()
+    client, reflector, listener = two_reflectors(room)
+    other = room.session(3)
+    other.announce(KEY)
+    assert [path.source for path in room.rib.equal(EVPN, KEY)] == [client.source, other.source]
+    client.down(keep=60)
+    ranked = room.rib.candidates(EVPN, KEY)
+    assert [path.source for path in ranked] == [other.source, client.source, reflector.source]
+    assert [path.source for path in room.rib.equal(EVPN, KEY)] == [other.source]
+    assert explain(ranked[0], ranked[1], ranked) == "not stale"
+    assert explain(ranked[0], ranked[2], ranked) == "no echo of a stale path"
+    assert listener.held(KEY).next_hop == other.address
+    other.withdraw(KEY)
+    assert listener.held(KEY).next_hop == client.address
+
+
+def test_what_a_lost_reflector_said_has_no_echo() -> None:
+    """A host that loses one of its reflectors believes the other one."""
+    room = Room(reflector=False)
+    one, two, pe = room.session(8), room.session(9), room.session(3)
+    for session in (one, two):
+        session.announce(KEY, next_hop=b"\x0a\0\0\x01", originator_id=b"\x0a\0\0\x01", cluster_list=(session.address,))
+    pe.announce(KEY, local_pref=50)
+    one.down(keep=60)
+    assert [path.source for path in room.rib.candidates(EVPN, KEY)] == [two.source, pe.source, one.source]
 
 
 def test_local_beats_learnt_but_not_a_higher_sequence() -> None:

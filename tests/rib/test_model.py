@@ -85,11 +85,29 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=numbers, key=keys, said=saids)
     def announce(self, number: int, key: bytes, said: Said) -> None:
-        session = self.sessions[number]
-        if not session.established:
+        if not self.sessions[number].established:
             return
-        if not session.source.internal:
+        if not self.sessions[number].source.internal:
             said = said._replace(as_path=said.as_path or (65001,), originator=None)
+        self.say(number, key, said)
+
+    @rule(number=numbers, of=numbers, key=keys, said=saids, other=rarely(None, 50))
+    def lose_what_a_reflector_repeats(self, number: int, of: int, key: bytes, said: Said, other: int | None) -> None:
+        """A neighbour of ours is one of another reflector, too, which says the same or nearly so; it is lost."""
+        reflector, lost = self.sessions[number], self.sessions[of]
+        if not reflector.established or not reflector.source.internal or not lost.established or number == of:
+            return
+        said = said._replace(loop=False, local_pref=100)
+        if not lost.source.internal:
+            said = said._replace(as_path=said.as_path or (65001,), originator=None)
+        self.say(of, key, said)
+        self.say(number, key, said._replace(originator=lost.address if lost.source.internal else None))
+        if other is not None:
+            self.say(number, key, said._replace(local_pref=other))
+        self.down(of, 30.0)
+
+    def say(self, number: int, key: bytes, said: Said) -> None:
+        session = self.sessions[number]
         session.announce(
             key,
             targets=said.targets,

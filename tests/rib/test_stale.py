@@ -111,6 +111,17 @@ def test_said_again_it_is_as_before(room: Room) -> None:
     check_indexes(room.rib)
 
 
+def test_who_is_live_when_it_is_long_lived_is_no_echo(room: Room) -> None:
+    """Another reflector that still has the client's session after the restart time is believed."""
+    one, other = room.session(1), room.session(9, client=False)
+    one.announce(mac(1))
+    other.announce(mac(1), next_hop=one.address, originator_id=one.address, cluster_list=(b"rrrr",))
+    lose(one, keep=60, long_lived=3600)
+    assert room.rib.candidates(EVPN, mac(1))[0].source is one.source
+    room.pass_time(61)
+    assert room.rib.candidates(EVPN, mac(1))[0].source is other.source
+
+
 def test_a_session_that_comes_up_has_its_time_and_no_more(room: Room) -> None:
     """Up, but it never says End-of-RIB: stale paths do not become long-lived behind its back."""
     one, two = room.session(1), knowing(room, 2)

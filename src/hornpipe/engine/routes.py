@@ -154,14 +154,14 @@ class RouteRows:
 
     def _reason(self, family: int, key: bytes, path: Path, paths: tuple[Path, ...], found: Standing) -> str:
         if path is not paths[0]:
-            return f"not best: {explain(paths[0], path)}"
+            return f"not best: {explain(paths[0], path, paths)}"
         if not path.source.local:
             unusable = self._unusable(family, key, path)
             if unusable:
                 return f"not imported: {unusable}"
             if found.refusers and not found.importers:
                 return f"not imported: {'; '.join(sorted(set(found.refusers.values())))}"
-        return f"best: {explain(path, paths[1])}" if len(paths) > 1 else ""
+        return f"best: {explain(path, paths[1], paths)}" if len(paths) > 1 else ""
 
 
 def _staleness(path: Path, family: int) -> dict[str, Any]:

@@ -5,6 +5,10 @@ beats what is kept stale; RFC 7432 section 15 (a sticky MAC beats one that is no
 lower one); and a local route beats a learnt one. The interior cost is left out: the next hops are VTEPs, and the
 underlay is not ours.
 
+One live path is no better than a stale one: its *echo*, what a reflector says of the same originator in the same words.
+It knows no more than we did, and its own session may be lost, too: two reflectors that lose a client would find each
+other's word better than their own, take it back, and begin again (docs/decisions/0009).
+
 `equal` says which paths tie with the best one before the tie-breaks: equal-cost multipath. Neither it nor `rank` cares
 whether the paths are of one key, so routes of several RDs to one prefix are compared with them too.
 
@@ -14,11 +18,12 @@ place, and `rank` falls back to the elimination as the RFC writes it in the one 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from hornpipe.bgp.attr.attributes import Attributes
 from hornpipe.bgp.attr.community import GRACEFUL_SHUTDOWN, LLGR_STALE
+from hornpipe.bgp.attr.table import TRANSITIVE
 from hornpipe.bgp.family import EVPN
 from hornpipe.rib.path import Path
 from hornpipe.rib.source import Source
@@ -33,6 +38,7 @@ AS_SEQUENCE = 2
 
 
 LIVE, STALE, LONG_LIVED_STALE = 0, 1, 2
+"""The first step, `FRESHNESS`."""
 
 
 def freshness(source: Source, attributes: Attributes, family: int) -> int:
@@ -134,10 +140,12 @@ STEPS: tuple[Step, ...] = (
     Step("shorter cluster list", cluster_list_length, _number),
     Step("lower peer address", peer_address, _address),
 )
+FRESHNESS = 0
 MED = 7
 """Where MED stands in the key."""
 EXTERNAL = 8
 """The last step that is no tie-break."""
+ORIGINATOR = 9
 
 
 def sort_key(source: Source, attributes: Attributes, family: int) -> SortKey:
@@ -162,9 +170,9 @@ def equal(ranked: tuple[Path, ...]) -> tuple[Path, ...]:
     within one neighbouring AS."""
     if len(ranked) < 2:
         return ranked
-    first = ranked[0]
-    head, external = first.sort_key[:MED], first.sort_key[EXTERNAL]
-    same = [path for path in ranked if path.sort_key[:MED] == head]
+    first, echoes = ranked[0], _echoes(ranked)
+    head, external = _head(first, echoes), first.sort_key[EXTERNAL]
+    same = [path for path in ranked if _head(path, echoes) == head]
     lowest: dict[int, SortKey] = {}
     for path in same:
         value = path.sort_key[MED:EXTERNAL]
@@ -177,14 +185,45 @@ def equal(ranked: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(ways.values())
 
 
+def _head(path: Path, echoes: list[Path]) -> SortKey:
+    """The steps before MED."""
+    return staled(path.sort_key[:MED]) if path in echoes else path.sort_key[:MED]
+
+
+def repeats(path: Path, stale: Path) -> bool:
+    """Whether `path` is the echo of a stale path that came from the originator itself.
+
+    Reflection adds ORIGINATOR_ID and CLUSTER_LIST (RFC 4456 section 10), and an external peer is no originator to the
+    internal ones; all else is the same, or it is news. Long-lived stale paths have no echo: who is still live then has
+    a session."""
+    mine, its = path.attributes, stale.attributes
+    if path.sort_key[FRESHNESS] != LIVE or stale.sort_key[FRESHNESS] != STALE or its.originator_id is not None:
+        return False
+    depth = ORIGINATOR + 1 if stale.source.internal else EXTERNAL
+    return (
+        path.source.internal
+        and path.sort_key[FRESHNESS + 1 : depth] == stale.sort_key[FRESHNESS + 1 : depth]
+        and path.payload == stale.payload
+        and path.block.says == stale.block.says
+        and (mine.as_path, mine.communities, mine.large_communities)
+        == (its.as_path, its.communities, its.large_communities)
+        and _unknown(mine) == _unknown(its)
+    )
+
+
+def _unknown(attributes: Attributes) -> list[tuple[int, bytes]]:
+    """Of attributes nobody here knows those that are passed on."""
+    return [(code, value) for flags, code, value in attributes.unknown if flags & TRANSITIVE]
+
+
 def _key_of(path: Path) -> SortKey:
     return path.sort_key
 
 
-def _best_of(paths: list[Path]) -> Path:
+def _best_of(paths: list[Path], start: int) -> Path:
     """RFC 4271 section 9.1.2.2 by elimination: the steps before MED, MED within each neighbouring AS, the rest."""
-    head = min([path.sort_key[:MED] for path in paths])
-    equal = [path for path in paths if path.sort_key[:MED] == head]
+    head = min([path.sort_key[start:MED] for path in paths])
+    equal = [path for path in paths if path.sort_key[start:MED] == head]
     lowest: dict[int, SortKey] = {}
     for path in equal:
         value = path.sort_key[MED : MED + 1]
@@ -199,25 +238,51 @@ def rank(paths: list[Path]) -> tuple[Path, ...]:
     first = paths[0]
     for path in paths:
         if path.block.neighbour_as != first.block.neighbour_as and path.sort_key[MED] != first.sort_key[MED]:
+            ranked = _eliminated(paths, FRESHNESS)
             break
     else:
-        return tuple(sorted(paths, key=_key_of))
+        ranked = tuple(sorted(paths, key=_key_of))
+    return _echoes_behind(ranked) if ranked[-1].sort_key[FRESHNESS] else ranked
+
+
+def _eliminated(paths: list[Path], start: int) -> tuple[Path, ...]:
+    """Best first by the steps from `start` on, which is `FRESHNESS` or the one after it."""
     left = list(paths)
     ranked: list[Path] = []
     while left:
-        best = _best_of(left)
+        best = _best_of(left, start)
         ranked.append(best)
         left.remove(best)
     return tuple(ranked)
 
 
-def explain(better: Path, other: Path) -> str:
-    """The step that decided for `better`: ``higher local-pref (200 over 100)``."""
+def _echoes(ranked: tuple[Path, ...]) -> list[Path]:
+    stale = [path for path in ranked if path.sort_key[FRESHNESS] == STALE and path.attributes.originator_id is None]
+    return [path for path in ranked if any(repeats(path, one) for one in stale)] if stale else []
+
+
+def _echoes_behind(ranked: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Where there are stale paths: their echoes rank as they do."""
+    echoes = _echoes(ranked)
+    if not echoes:
+        return ranked
+    live = [path for path in ranked if path.sort_key[FRESHNESS] == LIVE and path not in echoes]
+    kept = [path for path in ranked if path.sort_key[FRESHNESS] == STALE]
+    long_lived = [path for path in ranked if path.sort_key[FRESHNESS] == LONG_LIVED_STALE]
+    return tuple([path for level in (live, kept + echoes, long_lived) for path in _eliminated(level, FRESHNESS + 1)])
+
+
+def explain(better: Path, other: Path, among: Iterable[Path] = ()) -> str:
+    """The step that decided for `better`: ``higher local-pref (200 over 100)``. `among`: all paths of the route."""
     same_neighbour = better.block.neighbour_as == other.block.neighbour_as
+    if better.sort_key[FRESHNESS] == LIVE and any(repeats(other, path) for path in among):
+        return "no echo of a stale path"
     for index, step in enumerate(STEPS):
         mine, theirs = better.sort_key[index], other.sort_key[index]
         if mine == theirs or (index == MED and not same_neighbour):
             continue
+        if index == FRESHNESS and mine == STALE and theirs == LIVE:
+            continue  # an echo
         if (mine,) > (theirs,):
             return "the other one was eliminated by a lower MED of its neighbouring AS"
         if step.shown is None:

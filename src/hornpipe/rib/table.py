@@ -311,7 +311,7 @@ class Table:
             key = path.keys[key] = old.keys[key]  # the object the table has, so that replacing costs no memory
             if old.source is not path.source:
                 path.source.intakes[self.family].count += 1
-                self._rank(key, old, [old, path])
+                self._enter(key, old, rank([old, path]))
                 return
             self.entries[key] = path
             if old is not path.twin:
@@ -324,15 +324,15 @@ class Table:
         others = [other for other in old if other.source is not path.source]
         if len(others) == len(old):
             path.source.intakes[self.family].count += 1
-        self._rank(key, old[0], [*others, path])
+        self._enter(key, old[0], rank([*others, path]))
         for other in old:
             if other.source is path.source:
                 self._leave(key, other)
 
-    def _rank(self, key: bytes, old_best: Path, paths: list[Path]) -> None:
-        """Enter `paths`. A best path that gave way to its twin of the new session is no change: the bytes are equal."""
+    def _enter(self, key: bytes, old_best: Path, ranked: tuple[Path, ...]) -> None:
+        """All paths of a key, best first. A best path that gave way to its twin of the new session is no change: the
+        bytes are equal."""
         several = isinstance(self.entries[key], tuple)
-        ranked = rank(paths)
         best = ranked[0]
         if self.multipath:
             self._ways_changed(key, ranked)
@@ -369,7 +369,7 @@ class Table:
             if isinstance(entry, tuple):
                 for path in entry:
                     if path.source is source:
-                        self._rank(key, entry[0], [other for other in entry if other is not path])
+                        self._enter(key, entry[0], rank([other for other in entry if other is not path]))
                         self._leave(key, path)
                         gone += 1
                         break
@@ -385,10 +385,14 @@ class Table:
         """The sort key of a path changed (it became stale); routes it is alone in stay as they are."""
         if not self.contended:
             return
+        known: tuple[Path, ...] = ()
+        ranked: tuple[Path, ...] = ()
         for key in keys:
             entry = self.entries.get(key)
             if isinstance(entry, tuple) and path in entry:
-                self._rank(key, entry[0], list(entry))
+                if entry != known:  # the paths are the same ones for most routes
+                    known, ranked = entry, rank(list(entry))
+                self._enter(key, entry[0], ranked)
                 if self.multipath:  # the old sort key is gone, so whether the path was an equal one is not known
                     self._ways_dirty(key, entry[0])
 

@@ -30,11 +30,12 @@ def route_text(route: Route) -> str:
 def chosen(trail: Trail, route: Route, why: str = "") -> None:
     """The route that packets follow. `why`: what says so beside the order of paths."""
     family, key, path = route
-    others = [other for other in trail.rib.candidates(family, key) if other is not path]
-    reason = f"best: {explain(path, others[0])}" if others else why or "the only one"
+    candidates = trail.rib.candidates(family, key)
+    others = [other for other in candidates if other is not path]
+    reason = f"best: {explain(path, others[0], candidates)}" if others else why or "the only one"
     trail.say("route", route_text(route), "ok", reason)
     for other in others[:MOST]:
-        trail.say("route", route_text((family, key, other)), "info", f"not best: {explain(path, other)}")
+        trail.say("route", route_text((family, key, other)), "info", f"not best: {explain(path, other, candidates)}")
     if len(others) > MOST:
         trail.say("route", f"{len(others) - MOST} more", "info", "not best")
 
