@@ -15,7 +15,6 @@ from hornpipe.forwarding.batch import Batch, Results
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.forwarding.underlay import Way
 from tests.forwarding.world import BRIDGE, PORT, VTEP2, VXLAN, Table, ip, mac
-from tests.until import until
 
 
 class Core:
@@ -100,6 +99,14 @@ class Bench:
     def remotes(self, *numbers: int) -> None:
         for number in numbers:
             self.want(self.fdb, mac(number), (VTEP2, 0, False))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("not in five seconds")
 
 
 @pytest.fixture
@@ -297,7 +304,7 @@ async def test_a_mistake_in_the_driver_is_not_swallowed(bench: Bench, monkeypatc
 
     monkeypatch.setattr(bench.driver, "survey", broken)
     bench.dataplane.overrun()
-    await until(lambda: heard)
+    await asyncio.sleep(0.01)
     assert isinstance(heard[0]["exception"], ZeroDivisionError)
 
 
@@ -346,3 +353,24 @@ async def test_what_waits_does_not_keep_the_audit_from_looking(bench: Bench, mon
     bench.driver.kernel.flush_fdb("hp-vx100")
     bench.dataplane._every_second()
     await until(lambda: len(bench.driver.kernel.fdb) == 1)
+
+
+async def test_a_resync_that_is_not_answered_is_asked_for_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events were lost and the dump failed: nothing else would tell of what happened meanwhile."""
+    monkeypatch.setattr(pump, "AUDIT_SECONDS", 0.01)
+    answered, survey = [False, False, True], bench.driver.survey
+
+    async def unsure(learning: Any) -> Any:
+        if not answered.pop(0):
+            raise OSError("interrupted")
+        return await survey(learning)
+
+    monkeypatch.setattr(bench.driver, "survey", unsure)
+    kernel = bench.driver.kernel
+    sink, kernel.sink = kernel.sink, None
+    kernel.delete_link("hp-vx100")
+    kernel.sink = sink
+    bench.dataplane.overrun()
+    await until(lambda: "hp-vx100" in kernel.links)
+    assert not answered
+    assert bench.dataplane.resyncs == 3

@@ -15,7 +15,7 @@ from hornpipe.dataplane.driver import EventSink
 from hornpipe.dataplane.dummy_device import DummyDevices
 from hornpipe.dataplane.dummy_routing import DummyRouting
 from hornpipe.forwarding.audit import Probe
-from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan
+from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan, learn_key, stray_key
 from hornpipe.forwarding.entry import ALIAS, Bridge, Entry, Gateway, InterfaceAddress, NetnsPort, Port, Tunnel, Vrf
 from hornpipe.forwarding.inside import Inside
 from hornpipe.forwarding.link import Link
@@ -53,6 +53,8 @@ class DummyKernel:
         """Of links and addresses."""
         self._next_index = 1
         self._failures: list[str] = []
+        self.refusals: dict[tuple[str, str], list[str]] = {}
+        """What is still to fail."""
 
     # ---- fault injection
 
@@ -60,8 +62,15 @@ class DummyKernel:
         """The next `count` operations fail."""
         self._failures += [reason] * count
 
-    def _failure(self) -> str:
-        return self._failures.pop(0) if self._failures else ""
+    def refuse(self, what: str, kind: str, count: int, reason: str = "Operation not permitted") -> None:
+        """The next `count` of one kind fail: ("put", "bridge"), ("delete", "route"), ("remove", "stray"), ..."""
+        self.refusals[(what, kind)] = [reason] * count
+
+    def _failure(self, what: str, kind: str) -> str:
+        for failures in (self._failures, self.refusals.get((what, kind))):
+            if failures:
+                return failures.pop(0)
+        return ""
 
     # ---- what others do: every method reports the events that Linux would
 
@@ -235,34 +244,46 @@ class DummyKernel:
     def apply(self, batch: Batch) -> Results:
         results = Results()
         for entry in batch.puts:
-            self._attempt(entry, self._put, results)
+            self._attempt("put", entry, self._put, results)
         self._put_nexthops(batch, results)
         for number, chunk in enumerate(batch.chunks):
             for mac, port in chunk.evict.items():
-                self._evict(mac, port)
+                reason = self._failure("evict", chunk.kind)
+                if reason:
+                    results.errors.append((number, mac, reason))
+                else:
+                    self._evict(mac, port)
             for key, value in chunk.adds.items():
-                reason = self._failure() or self._add(chunk, key, value)
+                reason = self._failure("add", chunk.kind) or self._add(chunk, key, value)
                 if reason:
                     results.errors.append((number, key, reason))
         for number, chunk in enumerate(batch.chunks):
             for key, port in chunk.deletes.items():
-                reason = self._failure()
+                reason = self._failure("delete", chunk.kind)
                 if reason:
                     results.errors.append((number, key, reason))
                 else:
                     self._delete(chunk, key, port)
         for nexthop in batch.nexthop_deletes:
             self.writes.append(("delete", "nexthop"))
-            self.routing.delete_nexthop(nexthop)
+            reason = self._failure("delete", "nexthop")
+            if reason:
+                results.nexthops[nexthop] = reason
+            else:
+                self.routing.delete_nexthop(nexthop)
         for entry in batch.removals:
-            self._attempt(entry, self._remove, results)
+            self._attempt("remove", entry, self._remove, results)
         for link in batch.strays:
-            if link.name in self.links:
-                self.writes.append(("remove", "stray"))
-                self.delete_link(link.name) if link.alias.startswith(ALIAS) else self.devices.release(link.name)
-        results.learnt = self._learnt(batch.learn)
+            self._remove_stray(link, results)
+        for name in batch.learn:
+            reason = self._failure("learn", "bridge")
+            if reason:
+                results.entries[learn_key(name)] = reason
+            else:
+                results.learnt += self._learnt([name])
         results.links = list(self.links.values())
-        ruled = [entry.rule for entry in (*batch.puts, *batch.removals) if isinstance(entry, Rule)]
+        done = (entry for entry in (*batch.puts, *batch.removals) if entry.key not in results.entries)
+        ruled = [entry.rule for entry in done if isinstance(entry, Rule)]
         results.rules = [(rule, rule in self.routing.rules) for rule in ruled]
         results.closed = [(link.index, link.index in self.routing.closed) for link in results.links]
         results.mpls_input = [(link.index, link.index in self.routing.mpls_input) for link in results.links]
@@ -271,12 +292,24 @@ class DummyKernel:
     def _put_nexthops(self, batch: Batch, results: Results) -> None:
         for number, content in batch.nexthops.items():
             self.writes.append(("add", "nexthop"))
-            reason = self._failure() or self.routing.put_nexthop(number, content)
+            reason = self._failure("add", "nexthop") or self.routing.put_nexthop(number, content)
             if reason:
                 results.nexthops[number] = reason
 
-    def _attempt(self, entry: Entry, action: Callable[[Entry], str], results: Results) -> None:
-        reason = self._failure() or action(entry)
+    def _remove_stray(self, link: Link, results: Results) -> None:
+        if link.name not in self.links:
+            return
+        self.writes.append(("remove", "stray"))
+        reason = self._failure("remove", "stray")
+        if reason:
+            results.entries[stray_key(link)] = reason
+        elif link.alias.startswith(ALIAS):
+            self.delete_link(link.name)
+        else:
+            self.devices.release(link.name)
+
+    def _attempt(self, what: str, entry: Entry, action: Callable[[Entry], str], results: Results) -> None:
+        reason = self._failure(what, entry.kind) or action(entry)
         if reason:
             results.entries[entry.key] = reason
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from hornpipe.dataplane.driver import Driver
 from hornpipe.dataplane.ways import UnderlayPump
 from hornpipe.forwarding.audit import Audit
-from hornpipe.forwarding.batch import Batch, Results
+from hornpipe.forwarding.batch import Batch, Results, Scan
 from hornpipe.forwarding.entry import InterfaceAddress
 from hornpipe.forwarding.link import Link
 from hornpipe.forwarding.nexthop import Nexthop
@@ -80,11 +80,14 @@ class Dataplane:
     def forwarding(self) -> Forwarding:
         return self.core.forwarding
 
-    async def start(self) -> None:
-        """Opens the driver, reads the kernel and tells the core; from then on batches flow."""
+    async def start(self, scanned: Callable[[Scan], None] = lambda scan: None) -> None:
+        """Opens the driver, reads the kernel and tells the core; from then on batches flow. `scanned` is called between
+        the two."""
         await self.driver.start(self)
         self.forwarding.features = await self.driver.features()
-        self.forwarding.adopt(await self.driver.scan())
+        scan = await self.driver.scan()
+        scanned(scan)
+        self.forwarding.adopt(scan)
         now = self._clock()
         self._tell(now)
         self.core.kernel_scanned(now)
@@ -187,7 +190,9 @@ class Dataplane:
         self._timer = asyncio.get_running_loop().call_later(AUDIT_SECONDS, self._every_second)
         now = self._clock()
         self.forwarding.tick(now)
-        if self._task is None and not self._in_flight and not self.forwarding.more:  # what is left cannot be done now
+        if self._overrun:
+            self.overrun()  # the kernel did not answer the last time
+        elif self._task is None and not self._in_flight and not self.forwarding.more:  # what is left cannot be done now
             self._run(self._look())
         self.pump(now)
 
@@ -207,9 +212,9 @@ class Dataplane:
         failure = task.exception()
         if failure is not None and not isinstance(failure, OSError):
             raise failure  # a mistake of ours: the loop's exception handler reports it
-        # After an OSError the kernel did not answer a question: the next audit, a second later, asks again.
+        # After an OSError the kernel did not answer a question: it is asked again a second later.
         self._tell(self._clock())
-        if self._overrun:
+        if self._overrun and failure is None:
             self.overrun()
         self._after_input()
         self.pump(self._clock())
@@ -276,7 +281,11 @@ class Dataplane:
     async def _resync(self) -> None:
         self.resyncs += 1
         bridges = self.forwarding.learning_bridges()
-        scan = await self.driver.survey(bridges)
+        try:
+            scan = await self.driver.survey(bridges)
+        except OSError:
+            self._overrun = True  # until it is answered, nothing known of the kernel can be relied on
+            raise
         self._underlay.changed()
         self.forwarding.resync(scan.links, scan.addresses, scan.rules, scan.closed)
         for bridge in bridges:

@@ -104,6 +104,12 @@ class Batch:
         return any(chunk.state is state and (key in chunk.adds or key in chunk.deletes) for chunk in self.chunks)
 
     @property
+    def size(self) -> int:
+        """In single things to do."""
+        rare = len(self.puts) + len(self.removals) + len(self.strays) + len(self.learn)
+        return rare + len(self.nexthops) + len(self.nexthop_deletes) + self.adds + self.deletes
+
+    @property
     def adds(self) -> int:
         return sum(len(chunk.adds) for chunk in self.chunks)
 
@@ -136,7 +142,7 @@ class Results:
         self.addresses: list[tuple[int, InterfaceAddress, bool]] = []
         """(link, address, present) that the batch changed."""
         self.entries: dict[EntryKey, str] = {}
-        """Rare entries that failed, with the kernel's words."""
+        """Rare entries that failed, with the kernel's words; `stray_key` and `learn_key` name the other things."""
         self.nexthops: dict[int, str] = {}
         """Nexthops that could not be put or deleted, with the kernel's words."""
         self.mpls_input: list[tuple[int, bool]] = []
@@ -149,6 +155,20 @@ class Results:
         """(number of the chunk, key, reason)"""
         self.learnt: list[tuple[str, str, bytes]] = []
         """(bridge, port, MAC) already known to the kernel on a port or bridge whose MACs we are to learn."""
+
+    @property
+    def refused(self) -> int:
+        """How many things failed."""
+        return len(self.entries) + len(self.nexthops) + len(self.errors)
+
+
+def stray_key(link: Link) -> EntryKey:
+    """In `Results.entries`."""
+    return "stray", link.name
+
+
+def learn_key(bridge: str) -> EntryKey:
+    return "learn", bridge
 
 
 class Scan:

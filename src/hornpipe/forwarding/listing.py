@@ -1,4 +1,7 @@
-"""All entries as rows of text, in iproute2's words. The engine turns them into its `EntryRow`, same fields."""
+"""All entries as rows of text, in iproute2's words. The engine turns them into its `EntryRow`, same fields.
+
+Last come those that nobody wants and the kernel would not remove: in error, with the value `GOING`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,17 @@ from typing import Any
 import msgspec
 
 from hornpipe.forwarding.bulk import TableState
-from hornpipe.forwarding.entry import Entry, Gateway, NetnsPort, Port, address_text, mac_text
+from hornpipe.forwarding.entry import PORT_ALIAS, Entry, Gateway, NetnsPort, Port, address_text, mac_text
 from hornpipe.forwarding.rule import Rule
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.forwarding.table import Hop, Hops
+from hornpipe.forwarding.verdict import TUNNEL_KINDS
 from hornpipe.net.prefix import Prefix
+
+GOING = "to be removed"
+_KINDS = {"macvlan": "gateway", **{name: name for name in ("vrf", "bridge", "vxlan")}}
+_KINDS |= dict.fromkeys(TUNNEL_KINDS.values(), "tunnel")
+"""Of a link that we made -> of the entry that it was; others were ports."""
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +59,29 @@ def listing(
             passed = min(skip, len(keys))
             skip -= passed
             yield from _bulk(forwarding, state, keys[passed:], status)
+    for row in remains(forwarding) if status in (None, "error") else ():
+        if kind in (None, row.kind) and instance in (None, row.instance):
+            if skip > 0:
+                skip -= 1
+            else:
+                yield row
+
+
+def remains(forwarding: Forwarding) -> Iterator[Listed]:
+    """What should be gone and is not, for the kernel refused."""
+    for entry, reason in forwarding.rare.remains():
+        yield _going(entry.kind, entry.instance, _device(entry), entry.name, reason)
+    for link, reason in forwarding.strays.problems():
+        kind = "port" if link.alias.startswith(PORT_ALIAS) else _KINDS.get(link.kind, "port")
+        yield _going(kind, link.alias.partition(":")[2], link.name, link.name, reason)
+    for state, key, reason in forwarding.bulk.remains():
+        yield _going(state.kind, state.instance, state.held.get(key, state.device), _key_text(state, key), reason)
+    for number, reason in forwarding.bulk.nexthops.undeletable.items():
+        yield _going("route", "", "", f"nexthop {number}", reason)
+
+
+def _going(kind: str, instance: str, device: str, key: str, reason: str) -> Listed:
+    return Listed(kind=kind, instance=instance, device=device, key=key, value=GOING, status="error", reason=reason)
 
 
 def _keys(forwarding: Forwarding, state: TableState, status: str | None) -> list[bytes]:
@@ -70,15 +102,18 @@ def _stranded(forwarding: Forwarding, state: TableState) -> list[bytes]:
     return state.stranded() if state.kind == "route" and forwarding.bulk.nexthops.has_lost else []
 
 
+def _device(entry: Entry) -> str:
+    if isinstance(entry, Rule):
+        return entry.rule.iif
+    return entry.bridge if isinstance(entry, Port | NetnsPort | Gateway) and entry.bridge else entry.name
+
+
 def _rare(forwarding: Forwarding, entry: Entry) -> Listed:
     status, reason = forwarding.entry_status(entry.key)
-    device = entry.bridge if isinstance(entry, Port | NetnsPort | Gateway) and entry.bridge else entry.name
-    if isinstance(entry, Rule):
-        device = entry.rule.iif
     return Listed(
         kind=entry.kind,
         instance=entry.instance,
-        device=device,
+        device=_device(entry),
         key=entry.name,
         value=entry.text,
         status=status,
@@ -163,7 +198,7 @@ _MAPPED = bytes(10) + b"\xff\xff"
 def counts(forwarding: Forwarding) -> dict[str, int]:
     """status -> number of entries, without walking the tables."""
     total = sum(len(state.table) for state in forwarding.tables())
-    errors = sum(len(state.errors) for state in forwarding.tables())
+    errors = sum(state.table.wanted(key) is not None for state in forwarding.tables() for key in state.errors)
     pending = 0
     for state in forwarding.tables():
         if state.ready is None or not forwarding.adopted:
@@ -174,4 +209,5 @@ def counts(forwarding: Forwarding) -> dict[str, int]:
     pending += sum(len(chunk.adds) for batch in forwarding.flying() for chunk in batch.chunks)
     rare = [forwarding.entry_status(entry.key)[0] for entry in forwarding.entries()]
     pending, errors = pending + rare.count("pending"), errors + rare.count("error")
-    return {"pending": pending, "done": max(0, total + len(rare) - pending - errors), "error": errors}
+    done = max(0, total + len(rare) - pending - errors)
+    return {"pending": pending, "done": done, "error": errors + sum(1 for _ in remains(forwarding))}

@@ -45,8 +45,8 @@ class Nexthops:
         """Numbers found at start, or seen at somebody else's. Never used anew: routes found at start tell by the number
         whether they are as they should be."""
         self._pruning = False
-        self._undeletable: list[int] = []
-        """Until the retry, when they are `_undeleted` again."""
+        self.undeletable: dict[int, str] = {}
+        """Number -> why. Until the retry, when they are `_undeleted` again."""
         self._undeleted: list[int] = []
         self._unclaimed: list[int] = []
         """Found at start and of no use: with the content of another one, changed since, or without a member by now."""
@@ -330,7 +330,7 @@ class Nexthops:
                     self._failed[state] = None
                 state.reason = reason
             elif number not in batch.nexthops:
-                self._undeletable.append(number)
+                self.undeletable[number] = reason
         return bool(results.nexthops)
 
     def retry(self, doubtful: Iterable[NexthopState] = ()) -> None:
@@ -341,8 +341,8 @@ class Nexthops:
                 self._failed[state] = None
         self.dirty.update(self._failed)
         self._failed.clear()
-        self._undeleted += self._undeletable
-        self._undeletable.clear()
+        self._undeleted += self.undeletable
+        self.undeletable.clear()
 
     # ---- what nobody needs
 

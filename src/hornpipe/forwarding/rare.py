@@ -48,6 +48,8 @@ class RareEntries:
         """Those of them that are on their way."""
         self._not_retired: list[Gateway | Rule] = []
         self._failed_removals: dict[EntryKey, Entry] = {}
+        self._refusals: dict[EntryKey, str] = {}
+        """Why what should be gone is not."""
         self._problems: dict[EntryKey, tuple[str, str]] = {}
         """Not done and not on their way: (pending or error, reason)."""
         self._since: dict[EntryKey, float] = {}
@@ -227,14 +229,18 @@ class RareEntries:
         retired = [one for one in self._retiring if any(entry is one for entry in batch.removals)]
         self._retiring = [one for one in self._retiring if not any(one is entry for entry in retired)]
         self._not_retired += [one for one in retired if one.key in results.entries]
+        self._refusals.update({one.key: results.entries[one.key] for one in retired if one.key in results.entries})
         removed = {entry.key: entry for entry in batch.removals if not any(entry is one for one in retired)}
         for key, reason in results.entries.items():
             if key in self.wanted:
                 self._problem(key, "error", reason, now)
                 if is_deep(self.wanted[key]):
                     self._unseen.add(key)
+                if key in removed:  # wanted again meanwhile, and perhaps not with all that it had
+                    self._retire_former(removed[key], self.wanted[key])
             elif key in removed:
                 self._failed_removals[key] = removed[key]
+                self._refusals[key] = reason
             self.retry_at = self.retry_at or now + RETRY_SECONDS
 
     def retry(self) -> None:
@@ -245,6 +251,7 @@ class RareEntries:
         self._not_retired.clear()
         self.removals.update(self._failed_removals)
         self._failed_removals.clear()
+        self._refusals.clear()
 
     def status(self, key: EntryKey) -> tuple[str, str]:
         if key in self._problems:
@@ -253,13 +260,14 @@ class RareEntries:
             return "pending", ""
         return "done", ""
 
+    def remains(self) -> Iterator[tuple[Entry, str]]:
+        """What could not be removed, and why."""
+        for entry in (*self._failed_removals.values(), *self._not_retired):
+            yield entry, self._refusals.get(entry.key, "")
+
     def since(self, key: EntryKey) -> float | None:
         """When it began to be refused or to wait; None: it does not."""
         return self._since.get(key)
-
-    def problems(self) -> Iterator[tuple[EntryKey, str, str]]:
-        for key, (status, reason) in self._problems.items():
-            yield key, status, reason
 
     def _problem(self, key: EntryKey, status: str, reason: str, now: float) -> None:
         self._problems[key] = (status, reason)

@@ -16,30 +16,23 @@ from collections.abc import Iterable
 
 import msgspec
 
-from hornpipe.forwarding.batch import Batch, Results, Scan
+from hornpipe.forwarding.batch import Batch, Results, Scan, learn_key
 from hornpipe.forwarding.bulk import TableState
-from hornpipe.forwarding.entry import (
-    ALIAS,
-    PORT_ALIAS,
-    Bridge,
-    Entry,
-    EntryKey,
-    InterfaceAddress,
-    NetnsPort,
-    Port,
-    addresses_of,
-)
+from hornpipe.forwarding.entry import ALIAS, Bridge, Entry, EntryKey, InterfaceAddress, NetnsPort, Port, addresses_of
 from hornpipe.forwarding.learnt import LearntMac, LearntMacs
 from hornpipe.forwarding.link import Link, Links
 from hornpipe.forwarding.losses import Losses
 from hornpipe.forwarding.rare import RETRY_SECONDS, RareEntries
 from hornpipe.forwarding.rule import FibRule
+from hornpipe.forwarding.strays import Strays
 from hornpipe.forwarding.table import BulkKind, BulkTable, flood_key
 from hornpipe.forwarding.tables import Tables
 from hornpipe.forwarding.underlay import Underlay
 from hornpipe.forwarding.witness import Witness
 
 _NOTHING = -1
+WAKE_SECONDS = 0.5
+"""So long at least what failed rests, also if something else succeeds."""
 
 
 class Forwarding:
@@ -57,9 +50,13 @@ class Forwarding:
         """What this kernel lacks -> what would give it; empty until the driver told."""
         self.adopted = False
         self.pruned = False
-        self._strays: list[Link] = []
+        self.strays = Strays(self.links, self._used_names)
         self._flying: list[Batch] = []
         self._number = 0
+        self._not_read: dict[str, None] = {}
+        """Bridges whose learnt MACs could not be read."""
+        self._all_refused: float | None = None
+        """When, if of the last batch in which something was refused nothing was done."""
         self._refused = _NOTHING
         """How many changes to links and nexthops were known when a batch was taken of which something was refused."""
         self.more = False
@@ -121,7 +118,7 @@ class Forwarding:
     def has_work(self) -> bool:
         return self.adopted and bool(
             self.rare.has_work
-            or self._strays
+            or self.strays.todo
             or self._to_learn
             or self._is_overtaken
             or self.bulk.active
@@ -140,7 +137,8 @@ class Forwarding:
             self.bulk.retry()
         batch = Batch(self._number, self.bulk.nexthops.changes, now)
         self.rare.take_puts(batch, now)
-        batch.strays, self._strays = self._strays, []
+        if self.strays.take(batch):
+            self.rare.retire_unwanted()
         batch.learn, self._to_learn = list(self._to_learn), {}
         seen_all = self.bulk.take_adds(batch, budget)
         self.rare.take_removals(batch, self._is_needed if self._is_building(batch, seen_all) else None)
@@ -186,22 +184,42 @@ class Forwarding:
         if self.bulk.report(batch, results, self._flying, now):
             self._refused = batch.changes if self._refused == _NOTHING else min(self._refused, batch.changes)
             self.rare.retry_at = self.rare.retry_at or now + RETRY_SECONDS
-        if batch.strays:
+        if self.strays.report(batch, results):
             self.rare.retry()
+        for name in batch.learn:
+            if learn_key(name) in results.entries:
+                self._not_read[name] = None
         self.learn(results.learnt)
+        self._wake(batch, results, now)
 
     @property
     def _is_overtaken(self) -> bool:
         """What was refused may have been so because a link or a nexthop went while the batch was on its way."""
         return self._refused not in (_NOTHING, self.bulk.nexthops.changes)
 
+    def _wake(self, batch: Batch, results: Results, now: float) -> None:
+        """If nothing could be done and now something can (permission is back), what failed need not rest any longer.
+        The audit writes a few entries each second, so there is always a batch that finds out."""
+        refused = results.refused
+        if refused:
+            self._all_refused = now if refused >= batch.size else None
+        elif self._all_refused is not None and batch.size and now >= self._all_refused + WAKE_SECONDS:
+            self._all_refused = None
+            self._retry()
+
     def tick(self, now: float) -> None:
         """Tries again what failed or waits; call it about once a second."""
         if self.rare.retry_at and now >= self.rare.retry_at:
-            self._refused = _NOTHING
-            self.rare.retry_at = 0.0
-            self.rare.retry()
-            self.bulk.retry()
+            self._retry()
+
+    def _retry(self) -> None:
+        self._refused = _NOTHING
+        self.rare.retry_at = 0.0
+        self.rare.retry()
+        self.strays.retry()
+        self.bulk.retry()
+        self._to_learn.update(self._not_read)
+        self._not_read.clear()
 
     # ---- what is there
 
@@ -231,9 +249,7 @@ class Forwarding:
     def prune(self) -> None:
         """Removes what is marked ours and wanted by nobody. To be called once, when the gates are open."""
         self.pruned = True
-        used = self._used_names()
-        self._strays = [link for link in self.links.by_index.values() if _is_stray(link, used)]
-        going = {link.name for link in self._strays if link.alias.startswith(ALIAS)}
+        going = {link.name for link in self.strays.find() if link.alias.startswith(ALIAS)}
         self.bulk.leftovers(going.__contains__)
         self.rare.retire_unwanted()
         self.rare.retire_rules()
@@ -251,8 +267,8 @@ class Forwarding:
         if old is not None and old.name != link.name:
             self._presence[old.name] = old.name in self.links.by_name
             self._link_affects(old.name, True)
-            if self.pruned and _is_stray(link, self._used_names()):
-                self._strays.append(link)  # in the way of what is made anew, for a VNI has one device
+            if self.pruned:
+                self.strays.renamed(link)  # in the way of what is made anew, for a VNI has one device
         fresh = old is None or old.name != link.name
         if old is None or (old.up, old.carrier, old.master) != (link.up, link.carrier, link.master):
             self.losses.changed(link.name)
@@ -428,8 +444,3 @@ class Forwarding:
     def backlog(self) -> int:
         """How many bulk keys are dirty or to go."""
         return sum(len(state.dirty) + len(state.deletes) for state in self.bulk.active)
-
-
-def _is_stray(link: Link, used: frozenset[str]) -> bool:
-    """Marked ours, under a name that nobody wants."""
-    return link.name not in used and link.alias.startswith((ALIAS, PORT_ALIAS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan
@@ -53,6 +53,8 @@ class Tables:
         state.scanned = self._found_on(state)
         self.refresh(state)
         state.touch_all()
+        if self._pruned and state.device:
+            state.touch_keys(dict.fromkeys(state.scanned or ()))
         for peer in on_device if len(on_device) > 1 else ():
             peer.touch_all()  # what it has may be another one's from now on
         return state
@@ -104,7 +106,8 @@ class Tables:
         return self.scanned.pop(at, None) if state.device else self.scanned.get(at)
 
     def leftovers(self, goes_with_device: Callable[[str], bool]) -> None:
-        """Makes everything found at start that nobody wants go."""
+        """Makes everything found at start that nobody wants go. What goes with its device is kept in mind until that is
+        gone, for it may be wanted again."""
         for state in self.states.values():
             if state.device:
                 state.touch_keys(dict.fromkeys(state.scanned or ()))
@@ -119,7 +122,7 @@ class Tables:
             else:
                 self._leave(Leftovers("route", f"table {table}"), table, routes)
         self._pruned = True
-        self.scanned.clear()
+        self.scanned = {at: found for at, found in self.scanned.items() if at[1] and goes_with_device(at[1])}
         self.routes_found = {}
         self.nexthops.prune()
 
@@ -282,10 +285,24 @@ class Tables:
 
     def _to_evict(self, state: TableState, macs: Iterable[bytes]) -> dict[bytes, int]:
         """Those in the way of what is to be written."""
-        link = self.links.by_name[state.device]
-        bridge = state.device if state.kind == "local" else self.links.name_of(link.master)
+        bridge = self._bridge_of(state)
         found = {mac: self.occupied.pop((bridge, mac), 0) for mac in macs}
         return {mac: port for mac, port in found.items() if port}
+
+    def _bridge_of(self, state: TableState) -> str:
+        """Of a ``local`` or ``fdb`` table."""
+        link = self.links.by_name.get(state.device)
+        return state.device if state.kind == "local" or link is None else self.links.name_of(link.master)
+
+    def remains(self) -> Iterator[tuple[TableState, bytes, str]]:
+        """What could not be deleted, and why."""
+        for state in self.states.values():
+            for key, reason in state.errors.items():
+                if state.table.wanted(key) is None:
+                    yield state, key, reason
+        for state in self._undeleted:
+            for key, reason in state.errors.items():
+                yield state, key, reason
 
     @property
     def has_adds(self) -> bool:
@@ -404,6 +421,8 @@ class Tables:
                 state.hold(key, self.links.name_of(chunk.deletes[key]))  # where it still is
             if state.dropped:
                 self._undeleted[state] = None
+            if key in chunk.evict:  # what is in the way still is
+                self.occupied[(self._bridge_of(state), key)] = chunk.evict[key]
         for chunk in batch.chunks:
             if chunk in failed and chunk.kind == "route":
                 later = [one for other in flying for one in other.chunks if one.state is chunk.state]

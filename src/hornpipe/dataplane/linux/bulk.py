@@ -48,15 +48,18 @@ class _Run(NamedTuple):
 class PackedChunks:
     """The bulk part of a batch as messages, with what is needed to know which entry a refusal is about."""
 
-    __slots__ = ("_evict", "_first", "_packed", "_runs")
+    __slots__ = ("_evict", "_evicted", "_first", "_packed", "_runs")
 
     def __init__(self, batch: Batch, first: int) -> None:
         self._first = first
         self._packed: list[bytes] = []
         self._runs: list[_Run] = []
         self._evict: list[bytes] = []
-        for chunk in batch.chunks:
+        self._evicted: list[tuple[int, bytes]] = []
+        """(number of the chunk, MAC) of each."""
+        for number, chunk in enumerate(batch.chunks):
             self._evict += neigh.local_deletes(chunk.evict, 1 + len(self._evict))
+            self._evicted += [(number, mac) for mac in chunk.evict]
         routes = next((at for at, chunk in enumerate(batch.chunks) if chunk.kind == "route"), len(batch.chunks))
         for number, chunk in enumerate(batch.chunks):
             if number == routes:
@@ -91,8 +94,9 @@ class PackedChunks:
 
     def execute(self, sock: RouteSocket, results: Results) -> None:
         """ENOENT on delete and EEXIST on add are success: what was asked for is the case."""
-        if self._evict:
-            sock.bulk(self._evict, 1)  # what is refused is no longer there
+        for position, code, words in sock.bulk(self._evict, 1):
+            if code not in _GONE_ALREADY:
+                results.errors.append((*self._evicted[position], reason(code, words)))
         refused = sock.bulk(self._packed, self._first)
         again: dict[int, tuple[Chunk, list[bytes]]] = {}
         for position, code, words in refused:

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from hornpipe.dataplane.driver import EventSink
 from hornpipe.dataplane.linux.bulk import PackedChunks
@@ -22,8 +22,8 @@ from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.dataplane.linux.watch import Watcher
 from hornpipe.dataplane.linux.worker import Worker
 from hornpipe.forwarding.audit import Probe
-from hornpipe.forwarding.batch import Batch, Results, Scan
-from hornpipe.forwarding.entry import Entry
+from hornpipe.forwarding.batch import Batch, Results, Scan, learn_key, stray_key
+from hornpipe.forwarding.entry import EntryKey
 from hornpipe.forwarding.inside import Inside
 from hornpipe.forwarding.question import Found, Question
 from hornpipe.forwarding.rule import Rule
@@ -31,6 +31,7 @@ from hornpipe.forwarding.underlay import Way
 from hornpipe.netlink.failure import Failure
 from hornpipe.netlink.number import RT_TABLE_MAIN
 
+T = TypeVar("T")
 _SEQUENCES = 0x70000000
 """Bulk sequence numbers start again here; the upper half is for single requests."""
 
@@ -74,17 +75,24 @@ class LinuxDriver:
         _, sock = self._running()
         return await self._read(lambda: scan_all(sock))
 
-    async def features(self) -> dict[str, str]:
+    async def _ask(self, question: Callable[[], T]) -> T:
+        """In the kernel thread; what the kernel refuses is an OSError to who asked."""
         worker, _ = self._running()
-        return await worker.call(missing)
+        try:
+            return await worker.call(question)
+        except Failure as failure:
+            raise OSError(failure.number, str(failure)) from failure
+
+    async def features(self) -> dict[str, str]:
+        return await self._ask(missing)
 
     async def resolve(self, addresses: Collection[bytes]) -> dict[bytes, Way | None]:
-        worker, sock = self._running()
-        return await worker.call(lambda: resolve(sock, addresses))
+        _, sock = self._running()
+        return await self._ask(lambda: resolve(sock, addresses))
 
     async def inspect(self, questions: Sequence[Question]) -> list[Found]:
-        worker, sock = self._running()
-        return await worker.call(lambda: inspect(sock, questions))
+        _, sock = self._running()
+        return await self._ask(lambda: inspect(sock, questions))
 
     async def survey(self, learning: Sequence[str]) -> Scan:
         _, sock = self._running()
@@ -98,18 +106,17 @@ class LinuxDriver:
 
     async def _read(self, job: Callable[[], Scan]) -> Scan:
         """Events of the time of reading come after it: replaying what was seen already does no harm."""
-        worker, _ = self._running()
         if self._watcher is not None:
             self._watcher.pause()
         try:
-            return await worker.call(job)
+            return await self._ask(job)
         finally:
             if self._watcher is not None:
                 self._watcher.resume()
 
     async def probe(self, probes: list[Probe]) -> list[Any]:
-        worker, sock = self._running()
-        return await worker.call(lambda: probe(sock, probes))
+        _, sock = self._running()
+        return await self._ask(lambda: probe(sock, probes))
 
     async def flush(self) -> int:
         worker, sock = self._running()
@@ -127,8 +134,7 @@ class LinuxDriver:
         return lambda: worker.submit(partial(self._lent.drop, netns, copy), _ignore)
 
     async def look_inside(self, netns: str) -> Inside:
-        worker, _ = self._running()
-        return await worker.call(lambda: look_inside(netns, self._lent))
+        return await self._ask(lambda: look_inside(netns, self._lent))
 
     def submit(self, batch: Batch, done: Callable[[Results], None]) -> None:
         worker, sock = self._running()
@@ -154,29 +160,31 @@ class LinuxDriver:
         results = Results()
         for entry in batch.puts:
             if not isinstance(entry, Rule):
-                self._attempt(entry, self._entries.put, results)
+                _attempt(entry.key, partial(self._entries.put, entry, results), results)
         packed.execute(sock, results)
         self._entries.put_rules([entry for entry in batch.puts if isinstance(entry, Rule)], results)
         self._entries.remove_together(batch.removals, results)
         for entry in batch.removals:
-            self._attempt(entry, self._entries.remove, results)
+            _attempt(entry.key, partial(self._entries.remove, entry, results), results)
         for stray in batch.strays:
-            try:
-                self._entries.remove_stray(stray, results)
-            except Failure as failure:
-                results.entries[("stray", stray.name)] = str(failure)
+            _attempt(stray_key(stray), partial(self._entries.remove_stray, stray, results), results)
         self._entries.read_back((*batch.puts, *batch.removals), results)
-        if batch.learn:
-            results.learnt = scan_learnt(sock, batch.learn, scan_links(sock).links)
+        for bridge in batch.learn:
+            _attempt(learn_key(bridge), partial(_learn, sock, bridge, results), results)
         return results
 
-    def _attempt(self, entry: Entry, action: Callable[[Entry, Results], None], results: Results) -> None:
-        try:
-            action(entry, results)
-        except Failure as failure:
-            results.entries[entry.key] = str(failure)
-        except OSError as error:
-            results.entries[entry.key] = f"{entry.name}: {error.strerror or error}"
+
+def _attempt(key: EntryKey, action: Callable[[], None], results: Results) -> None:
+    try:
+        action()
+    except Failure as failure:
+        results.entries[key] = str(failure)
+    except OSError as error:
+        results.entries[key] = f"{key[1]}: {error.strerror or error}"
+
+
+def _learn(sock: RouteSocket, bridge: str, results: Results) -> None:
+    results.learnt += scan_learnt(sock, (bridge,), scan_links(sock).links)
 
 
 def _ignore(_result: None, raised: BaseException | None) -> None:
@@ -192,7 +200,9 @@ def _finish(
     if results is None:
         results = Results()
         reason = str(raised) or type(raised).__name__
-        results.entries = {entry.key: reason for entry in (*batch.puts, *batch.removals)}
+        keys = [entry.key for entry in (*batch.puts, *batch.removals)]
+        keys += [*map(stray_key, batch.strays), *map(learn_key, batch.learn)]
+        results.entries = dict.fromkeys(keys, reason)
         results.nexthops = dict.fromkeys((*batch.nexthops, *batch.nexthop_deletes), reason)
         results.errors = [
             (number, key, reason) for number, chunk in enumerate(batch.chunks) for key in (*chunk.adds, *chunk.deletes)

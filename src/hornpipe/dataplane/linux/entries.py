@@ -54,9 +54,9 @@ class Entries:
             Gateway: self._gateways.put,
         }
         self._remove: dict[type, Callable[[Any, Results], None]] = {
-            Vrf: lambda entry, results: self._routers.remove_vrf(entry.name, results),
+            Vrf: self._routers.remove_vrf,
             Bridge: self._remove_bridge,
-            Tunnel: lambda entry, results: self._tunnels.remove(entry.name, results),
+            Tunnel: self._tunnels.remove,
             Port: self._remove_port,
             NetnsPort: self._remove_pair,
             MplsInput: lambda entry, results: None,  # labels are taken from others too, and none of ours is left
@@ -89,14 +89,27 @@ class Entries:
     def remove_stray(self, stray: Link, results: Results) -> None:
         """What is marked ours and nobody wants."""
         found = find_link(self._sock, link.by_index(stray.index))
-        if found is None or found.name != stray.name:
+        if found is None:
+            self._clear_after(stray)
+        elif found.name != stray.name:
             return
-        if found.alias.startswith(PORT_ALIAS):
+        elif found.alias.startswith(PORT_ALIAS):
             self._routers.clear_port(found, None, results)
             self._devices.change(link.change(found.index, master=0, alias=""))
         elif found.alias.startswith(ALIAS):
-            by_kind = {"vrf": self._routers.remove_vrf} | dict.fromkeys(("ipip", "ip6tnl"), self._tunnels.remove)
-            by_kind.get(found.kind, self._devices.remove_device)(found.name, results)
+            if found.kind == "vrf":
+                self._routers.remove_vrf(stray, results)
+            elif found.encap:
+                self._tunnels.remove(stray, results)
+            else:
+                self._devices.remove_device(found.name, results)
+
+    def _clear_after(self, stray: Link) -> None:
+        """What did not go with a stray, the device being gone already."""
+        if stray.kind == "vrf":
+            self._routers.clear_table(stray.table)
+        elif stray.encap:
+            self._tunnels.close_port(stray.dstport, len(stray.local) == 16)
 
     def read_back(self, entries: Iterable[Entry], results: Results) -> None:
         """What the links that these entries are about look like now."""

@@ -16,7 +16,8 @@ from hornpipe.dataplane.linux.holding import addresses_on, set_addresses, statio
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
 from hornpipe.forwarding.entry import ALIAS, NetnsPort, Port, Routed, Vrf, alone
-from hornpipe.netlink import kind, neigh, route, rule
+from hornpipe.forwarding.link import Link
+from hornpipe.netlink import kind, link, neigh, route, rule
 from hornpipe.netlink.failure import Failure
 from hornpipe.netlink.link import LinkMessage
 from hornpipe.netlink.number import (
@@ -29,6 +30,7 @@ from hornpipe.netlink.number import (
     RTM_DELNEIGH,
     RTM_DELROUTE,
     RTM_DELRULE,
+    RTM_GETLINK,
     RTM_GETROUTE,
     RTM_GETRULE,
     RTM_NEWNEIGH,
@@ -80,14 +82,21 @@ class Routers:
                 payload = route.unreachable_default(family, table)
                 self._sock.attempt(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload, *_NO_FAMILY)
 
-    def remove_vrf(self, name: str, results: Results) -> None:
+    def remove_vrf(self, entry: Vrf | Link, results: Results) -> None:
         """The unreachable routes of its table do not go with the device."""
-        found = self._devices.link(name)
-        if found is None or found.kind != "vrf" or not found.alias.startswith(ALIAS):
-            return
-        self._devices.delete(found.index)
-        results.gone.append(found.index)
-        remove_defaults(self._sock, found.table)
+        found = self._devices.link(entry.name)
+        if found is None:
+            self.clear_table(entry.table)
+        elif found.kind == "vrf" and found.alias.startswith(ALIAS):
+            self._devices.delete(found.index)
+            results.gone.append(found.index)
+            remove_defaults(self._sock, found.table)
+
+    def clear_table(self, table: int) -> None:
+        """What is left of a VRF that went, if no other has its table."""
+        links = [LinkMessage(data, start, end) for data, start, end in self._sock.dump(RTM_GETLINK, link.dump())]
+        if all(found.table != table for found in links):
+            remove_defaults(self._sock, table)
 
     # ---- ports
 

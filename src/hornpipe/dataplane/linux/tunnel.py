@@ -7,6 +7,7 @@ from hornpipe.dataplane.linux.device import Conflict, Devices
 from hornpipe.dataplane.linux.fou import FouPorts
 from hornpipe.forwarding.batch import Results
 from hornpipe.forwarding.entry import ALIAS, MplsInput, Tunnel
+from hornpipe.forwarding.link import Link
 from hornpipe.netlink import kind, link
 from hornpipe.netlink.link import LinkMessage
 from hornpipe.netlink.number import RTM_GETLINK
@@ -36,14 +37,17 @@ class Tunnels:
         accept_labels(entry.name)
         results.mpls_input.append((found.index, True))
 
-    def remove(self, name: str, results: Results) -> None:
-        found = self._devices.link(name)
-        if found is None or not found.alias.startswith(ALIAS):
-            return
-        self._devices.delete(found.index)
-        results.gone.append(found.index)
-        if found.encap:
-            self.close_port(found.dstport, len(found.local) == 16)
+    def remove(self, entry: Tunnel | Link, results: Results) -> None:
+        """The UDP port does not go with the device."""
+        found = self._devices.link(entry.name)
+        if found is None:
+            if isinstance(entry, Tunnel) and entry.encapsulation == "udp":
+                self.close_port(entry.dstport, len(entry.local) == 16)
+        elif found.alias.startswith(ALIAS):
+            self._devices.delete(found.index)
+            results.gone.append(found.index)
+            if found.encap:
+                self.close_port(found.dstport, len(found.local) == 16)
 
     def close_port(self, port: int, ipv6: bool) -> None:
         """When no tunnel of ours needs it any more."""
