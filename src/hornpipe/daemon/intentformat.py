@@ -132,6 +132,7 @@ def _read_next(tree: dict[str, Any]) -> Read:
         },
         sequences=known.many(tree.get("sequences", ()), Sequence, "mobility sequence"),
         draining=tree.get("draining") is True,
+        lost=str(tree.get("lost", "")),
     )
     return Read(intent, tuple(known.left_out))
 

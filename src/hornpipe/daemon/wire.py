@@ -1,8 +1,9 @@
 """The composition root: one engine, and around it the shells that give it the world.
 
 Order at start: the intent is restored, the API can be reached, the kernel is scanned, then sessions start, because an
-End-of-RIB promises that everything local has been sent. Order at the end: the API closes, sessions end (without a
-NOTIFICATION where graceful restart was negotiated), forwarding stays.
+End-of-RIB promises that everything local has been sent. A lost intent is restored from what the scan shows, before the
+API can be reached. Order at the end: the API closes, sessions end (without a NOTIFICATION where graceful restart was
+negotiated), forwarding stays.
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ from hornpipe.daemon.serve import Sites
 from hornpipe.dataplane.driver import Driver
 from hornpipe.dataplane.pump import Dataplane
 from hornpipe.engine.engine import Engine
+from hornpipe.engine.intent import Intent
 from hornpipe.engine.settings import Settings
+from hornpipe.forwarding.batch import Scan
 from hornpipe.speaker.discovery import CannotAdvertise
 from hornpipe.speaker.listener import CannotSign
 from hornpipe.speaker.speaker import Speaker
+from hornpipe.vpn.recall import recall
 from hornpipe.vpn.spec import Refused
 
 INTENT_DELAY = 0.05
@@ -94,7 +98,12 @@ class Daemon:
         if intent is not None:  # the file's own ports are as the file says today, also if that is: gone
             others = {name: spec for name, spec in intent.sources.items() if name != settings.CONFIG_SOURCE}
             intent = msgspec.structs.replace(intent, sources=others)
-        self._engine.restore(intent, now, loaded.lost)
+        self._lost: Intent | None = None
+        """What is known of a lost intent, until the kernel has shown its part."""
+        if loaded.lost or (intent is not None and intent.lost):
+            self._lost = intent or Intent(lost=loaded.lost)
+        else:
+            self._engine.restore(intent, now)
         if loaded.left_out:
             text = "a later hornpipe wrote what this one does not understand: " + "; ".join(loaded.left_out)
             self._engine.alarm("intent", text, now)
@@ -103,9 +112,11 @@ class Daemon:
             self._intent_file,
             self._writer,
             revision=lambda: self._engine.intent_revision,
-            intent=self._engine.intent,
+            intent=lambda: self._lost or self._engine.intent(),
             saved_revision=self._engine.intent_revision if intent is not None else -1,
         )
+        if loaded.lost:
+            self._commit_now()  # if this start comes to nothing, the next one must not think that nothing was wanted
         self._pump = Pump(self._engine, self._loop)
         self._speaker = Speaker(self._engine, self._loop, self._settings, self._pump.wake)
         driver = _driver(self._config.dataplane.driver)
@@ -148,12 +159,16 @@ class Daemon:
             raise ConfigError(self._path, "recorder.file", reason, "name a path this user may write to") from error
 
     async def _start(self) -> None:
-        await self._sites.apply(self._config.api)
+        lost = self._lost is not None
+        if not lost:
+            await self._sites.apply(self._config.api)
         try:
-            await self._dataplane.start()
+            await self._dataplane.start(self._restore_by)
         except OSError as error:
             reason = f"{self._config.dataplane.driver}: {error.strerror or error}"
             raise ConfigError(self._path, "dataplane.driver", reason, "run as root or with CAP_NET_ADMIN") from error
+        if lost:
+            await self._sites.apply(self._config.api)
         self._pump.turn()
         await self._listen(self._speaker.start())
         self._pump.turn()
@@ -166,6 +181,13 @@ class Daemon:
         self._log.logger.info(
             "daemon.started", version=__version__, router_id=self._settings.router_id, pid=os.getpid()
         )
+
+    def _restore_by(self, scan: Scan) -> None:
+        """Of a lost intent the kernel shows a part, before anybody may ask for anything."""
+        if self._lost is not None:
+            intent, self._lost = self._lost, None
+            recalled = recall(scan.links, scan.tables.get(("mpls", ""), {}))
+            self._engine.restore(intent, self._loop.time(), intent.lost, recalled)
 
     async def _listen(self, listening: Coroutine[Any, Any, None]) -> None:
         try:
@@ -196,14 +218,17 @@ class Daemon:
         for task in list(self._tasks):
             task.cancel()
         self._writer.shutdown(wait=True)
-        try:
-            self._keeper.commit_now()
-        except OSError as error:
-            self._log.logger.error("intent.failed", path=str(self._intent_file.path), text=str(error))
+        self._commit_now()
         if isinstance(self._engine, recorder.RecordingEngine):
             self._engine.record.finish(replay.digest(self._engine))
         self._notify.close()
         self._log.logger.info("daemon.stopped")
+
+    def _commit_now(self) -> None:
+        try:
+            self._keeper.commit_now()
+        except OSError as error:
+            self._log.logger.error("intent.failed", path=str(self._intent_file.path), text=str(error))
 
     # ---- turns
 

@@ -36,6 +36,7 @@ from hornpipe.rib.rib import Rib
 from hornpipe.vpn.edge import Edge
 from hornpipe.vpn.holder import holder
 from hornpipe.vpn.plan import PortId
+from hornpipe.vpn.recall import Recalled
 from hornpipe.vpn.spec import InstanceSpec, PortSpec, SourceSpec
 
 CONGESTED = 50_000
@@ -51,7 +52,7 @@ class Engine:
         self.started = self._now = now
         self.intent_revision = 0
         """Counts changes of what `intent` returns; when it moved, the intent is to be written."""
-        self._noticed = (0, 0)
+        self._noticed = (0, 0, "")
         self._alarms: dict[str, str] = {}
         """Subject -> text, see `alarm`."""
         self._events = Events()
@@ -125,7 +126,7 @@ class Engine:
         return result
 
     def _count(self) -> None:
-        noticed = (self._sources.revision, self.edge.around.revision)
+        noticed = (self._sources.revision, self.edge.around.revision, self._startup.lost_why)
         if noticed != self._noticed:
             self._noticed = noticed
             self.intent_revision += 1
@@ -252,16 +253,19 @@ class Engine:
     # ---- intent
 
     def intent(self) -> Intent:
-        return collect(self._sources, self.edge, self.draining)
+        return collect(self._sources, self.edge, self.draining, self._startup.lost_why)
 
-    def restore(self, intent: Intent | None, now: float, lost: str = "") -> None:
+    def restore(self, intent: Intent | None, now: float, lost: str = "", recalled: Recalled | None = None) -> None:
         """To be called once, before the kernel is scanned. The configuration's own sources come first. `lost`: why
-        there is no intent although there was one."""
+        there is no intent although there was one, or less than there was (`Intent.lost`); then `recalled` is what the
+        kernel shows of it."""
         self._now = now
-        restore(intent, self.settings.sources, self._sources, self.edge, now)
+        if lost:
+            recalled = recalled or Recalled()
+        restore(intent, self.settings.sources, self._sources, self.edge, now, recalled)
         self._startup.restored = intent is not None and bool(intent.sources)
         if lost:
-            self._startup.lost(now)
+            self._startup.lost(now, lost)
             self.alarm("intent", lost, now)
             self._notify("intent.damaged", "intent", lost)
         self.rib.drain(intent is not None and intent.draining)

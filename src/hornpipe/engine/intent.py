@@ -15,6 +15,7 @@ from hornpipe.net.mac import Mac
 from hornpipe.vpn.allocate import Identifier
 from hornpipe.vpn.check import check_instance
 from hornpipe.vpn.edge import Edge
+from hornpipe.vpn.recall import Recalled
 from hornpipe.vpn.spec import InstanceSpec, Refused, SourceSpec
 
 VERSION = 2
@@ -42,11 +43,15 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sequences: tuple[Sequence, ...] = ()
     draining: bool = False
     """The host is being emptied (RFC 8326)."""
+    lost: str = ""
+    """Why clients may want more than this: what an intent file held was lost, and they have not had the time to repeat
+    it."""
 
 
-def collect(sources: Sources, edge: Edge, draining: bool = False) -> Intent:
+def collect(sources: Sources, edge: Edge, draining: bool = False, lost: str = "") -> Intent:
     return Intent(
         draining=draining,
+        lost=lost,
         sources={name: held.spec for name, held in sources.held.items()},
         implicit={name: tuple(sorted(held.implicit)) for name, held in sources.held.items() if held.implicit},
         orphans=tuple(checked.spec for checked in edge.desired.orphans()),
@@ -59,15 +64,22 @@ def collect(sources: Sources, edge: Edge, draining: bool = False) -> Intent:
 
 
 def restore(
-    intent: Intent | None, configured: Mapping[str, SourceSpec], sources: Sources, edge: Edge, now: float
+    intent: Intent | None,
+    configured: Mapping[str, SourceSpec],
+    sources: Sources,
+    edge: Edge,
+    now: float,
+    recalled: Recalled | None = None,
 ) -> None:
-    """The configuration's sets as the file has them now, the others as they were.
+    """The configuration's sets as the file has them now, the others as they were. `recalled`: an intent was lost.
 
     What is no longer possible together (the file may have changed) is dropped with an event, and only that.
     """
     edge.around.restoring = True
     intent = intent or Intent()
     edge.restore_identifiers(intent.identifiers)
+    if recalled is not None:
+        edge.recall_identifiers(recalled, now)
     for row in intent.sequences:
         edge.around.restored[(row.domain, bytes(Mac.parse(row.mac)))] = (row.sequence, row.elsewhere)
     for orphan in intent.orphans:
@@ -83,5 +95,5 @@ def restore(
     partly = [name for name in order if not sources.restore(name, *held[name], now, again=True)]
     for name in partly:
         sources.restore(name, *held[name], now)
-    edge.settle_identifiers(now)
+    edge.settle_identifiers(now, hold=recalled is not None)
     edge.around.restoring = False

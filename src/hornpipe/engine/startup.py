@@ -8,7 +8,9 @@ section 4.1 has the restarting speaker wait for End-of-RIB of all). It knows its
 If the intent was lost (a damaged file), what the kernel holds of ours is all that is left of what clients asked for. So
 nothing is pruned and no End-of-RIB sent, which would have the peers drop our routes, before clients have had
 `LOST_PATIENCE` to ask again, or an operator says that they have (`hornpipe prune`). One client that speaks does not
-shorten it: nobody knows how many there were. Peers keep our routes for their own restart time meanwhile.
+shorten it: nobody knows how many there were. Peers keep our routes for their own restart time meanwhile. The numbers of
+instances, which the kernel shows (`hornpipe.vpn.recall`), are kept for those names as long. A restart within that time
+begins it anew, for the intent says that it is not whole.
 """
 
 from __future__ import annotations
@@ -45,6 +47,8 @@ class Startup:
         """State of a former process was restored, so this is a restart (RFC 4724)."""
         self.lost_until = -inf
         """Until when clients may repeat what a lost intent held."""
+        self.lost_why = ""
+        """Empty: the intent is whole."""
         self._wake = inf
         self._sync_until = inf
         self._patient_until = -inf
@@ -57,9 +61,10 @@ class Startup:
     def deadline(self) -> float:
         return self._wake if self._settled or self.lost_until < 0 else min(self._wake, self.lost_until)
 
-    def lost(self, now: float) -> None:
+    def lost(self, now: float, why: str) -> None:
         """The intent of the former process is not known."""
         self.restored = True
+        self.lost_why = why
         self.lost_until = now + LOST_PATIENCE
         self.gates.reasons[PRUNE] = "clients to repeat what a lost intent file held, or for `hornpipe prune`"
 
@@ -132,6 +137,7 @@ class Startup:
         if self._settled or more or now < self.lost_until or not self.gates.is_open(PEERS_SYNCED):
             return
         self._settled = True
+        self.lost_why = ""
         self._release(now)
         self.edge.settle(now)
         self._open(PRUNE, now)

@@ -15,6 +15,7 @@ from hornpipe.engine.engine import Engine
 from hornpipe.engine.intent import Intent
 from hornpipe.engine.settings import Settings
 from hornpipe.sim.wire import Speaking
+from hornpipe.vpn.recall import Recalled, recall
 from hornpipe.vpn.spec import InstanceSpec, PortSpec
 
 ROUNDING = 1e-6
@@ -63,13 +64,18 @@ class Host:
             stored = msgspec.json.decode(self.stored, type=Intent) if self.stored is not None else None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             lost = f"damaged: {error}"
-        engine.restore(stored, now, lost)
+        lost = lost or (stored.lost if stored is not None else "")
+        engine.restore(stored, now, lost, self._recall() if lost else None)
         connect(engine.forwarding, self.kernel)
         engine.forwarding.features = dict(self.kernel.features)
         engine.links_changed(engine.forwarding.take_presence(), now)
         engine.kernel_macs(engine.forwarding.take_learnt(), now)
         engine.kernel_scanned(now)
         return self.endpoint
+
+    def _recall(self) -> Recalled:
+        scan = self.kernel.scan()
+        return recall(scan.links, scan.tables.get(("mpls", ""), {}))
 
     def make(self, now: float) -> Engine:
         """A subclass may have another one."""

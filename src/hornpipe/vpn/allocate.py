@@ -12,6 +12,7 @@ from collections.abc import Container, Iterator, Mapping
 
 import msgspec
 
+from hornpipe.vpn.recall import Recalled
 from hornpipe.vpn.spec import Refused
 
 MOST_INSTANCES = 0x7FFFFFFF
@@ -73,6 +74,11 @@ class Numbers:
         self._freed.extend(skipped)
         return found
 
+    def begin(self, number: int) -> None:
+        """Fresh numbers come from here on; those before come last."""
+        self._freed.extend(range(self._next, number))
+        self._next = max(self._next, number)
+
     def claim(self, number: int) -> bool:
         """Takes this very number; False if it is in use."""
         if number in self._used:
@@ -99,6 +105,8 @@ class Identifiers:
         self.vnis: dict[int, str] = {}
         self._given: dict[str, int] = {}
         """Domain -> the VNI its specification gives."""
+        self._recalled: dict[str, list[int]] = {}
+        """Device -> labels that the kernel leads to it, and nobody has asked for yet."""
 
     def restore(self, rows: Mapping[str, Identifier]) -> None:
         """Rows of an intent, before any domain exists. Their VNIs are reserved until `settle`."""
@@ -122,10 +130,34 @@ class Identifiers:
                 if vni:
                     self.vnis[vni] = domain
 
-    def settle(self, domains: Mapping[str, object]) -> None:
-        """Forgets restored rows of domains that do not exist."""
-        for domain in [domain for domain in self.rows if domain not in domains]:
+    def recall(self, found: Recalled, rd: int) -> None:
+        """What the kernel shows of domains that the intent does not know, reserved for them until `settle`. The RDs are
+        lost; new ones begin at `rd`, so that the peers do not take one instance's routes for another's."""
+        self._rds.begin(rd)
+        for domain in sorted({*found.vnis, *found.ids} - self.rows.keys(), key=lambda key: (key not in found.ids, key)):
+            number = found.ids.get(domain, 0)
+            if not 0 < number <= MOST_INSTANCES or not self._ids.claim(number):
+                number = self._ids.take() or 0
+            new, vni = self._rds.take(), found.vnis.get(domain, 0)
+            if not number or new is None:
+                return
+            kept = vni in ANY_VNI and vni not in self.vnis and self._vnis.claim(vni)
+            self.rows[domain] = Identifier(id=number, rd=new, vni=vni if kept else 0)
+            if kept:
+                self.vnis[vni] = domain
+        for device, labels in found.labels.items():
+            self._recalled[device] = [label for label in labels if label in ANY_LABEL and self._labels.claim(label)]
+
+    def settle(self, domains: Mapping[str, object]) -> bool:
+        """Forgets what was restored or recalled of domains that do not exist; True if there was something."""
+        gone = [domain for domain in self.rows if domain not in domains]
+        for domain in gone:
             self.release(domain)
+        for labels in self._recalled.values():
+            for label in labels:
+                self._labels.release(label)
+        self._recalled.clear()
+        return bool(gone)
 
     def check_capacity(self, more: int, vnis: int | None = None, labels: int = 0, rds: int = 0) -> None:
         """Refuses what `acquire` and those for labels and RDs would refuse in the middle. `more`: instances; `vnis`,
@@ -139,7 +171,8 @@ class Identifiers:
             raise Refused("instances", "the range of MPLS labels is used up", "widen ipvpn.label_range", "busy")
 
     def acquire(self, domain: str, given_vni: int, *, with_vni: bool = True) -> tuple[Identifier, int]:
-        """The row and the VNI in force. The caller has made sure that `given_vni` is free or the domain's own."""
+        """The row and the VNI in force. The caller has made sure that `given_vni` is free, the domain's own, or only
+        reserved for one that is not there."""
         row = self.rows.get(domain)
         if row is None:
             number, rd = self._ids.take(), self._rds.take()
@@ -156,6 +189,7 @@ class Identifiers:
             if row.vni:
                 self._drop_vni(row.vni)
                 row = self.rows[domain] = msgspec.structs.replace(row, vni=0)
+            self._take_from(self.vnis.get(given_vni, domain), domain)
             if self._given.get(domain) != given_vni:
                 self._forget_given(domain)
                 self._given[domain] = given_vni
@@ -170,6 +204,13 @@ class Identifiers:
             self.vnis[vni] = domain
         return row, row.vni
 
+    def _take_from(self, holder: str, domain: str) -> None:
+        """The VNI that was allocated to `holder`."""
+        row = self.rows.get(holder)
+        if holder != domain and row is not None and row.vni:
+            self._drop_vni(row.vni)
+            self.rows[holder] = msgspec.structs.replace(row, vni=0)
+
     def _forget_given(self, domain: str) -> None:
         vni = self._given.pop(domain, 0)
         if self.vnis.get(vni) == domain:
@@ -181,7 +222,9 @@ class Identifiers:
 
     def rename(self, old: str, new: str) -> None:
         """A domain got another key (its RTs are the key) and stays the same domain."""
-        if old in self.rows and new not in self.rows:
+        if new in self.rows:
+            self.release(new)  # it was reserved for one that would be made
+        if old in self.rows:
             row = self.rows[new] = self.rows.pop(old)
             if old in self._given:
                 self._given[new] = self._given.pop(old)
@@ -205,17 +248,17 @@ class Identifiers:
 
     # ---- of routed instances
 
-    def label(self, domain: str) -> int:
-        """The instance's MPLS label."""
+    def label(self, domain: str, device: str = "") -> int:
+        """The instance's MPLS label; `device` is where it leads to."""
         row = self.rows[domain]
         if not row.label:
-            row = self.rows[domain] = msgspec.structs.replace(row, label=self._label())
+            row = self.rows[domain] = msgspec.structs.replace(row, label=self._label(device))
         return row.label
 
-    def port_label(self, domain: str, port: str) -> int:
+    def port_label(self, domain: str, port: str, device: str = "") -> int:
         row = self.rows[domain]
         if port not in row.port_labels:
-            labels = {**row.port_labels, port: self._label()}
+            labels = {**row.port_labels, port: self._label(device)}
             row = self.rows[domain] = msgspec.structs.replace(row, port_labels=labels)
         return row.port_labels[port]
 
@@ -228,7 +271,10 @@ class Identifiers:
             row = self.rows[domain] = msgspec.structs.replace(row, port_rds={**row.port_rds, port: rd})
         return row.port_rds[port]
 
-    def _label(self) -> int:
+    def _label(self, device: str) -> int:
+        recalled = self._recalled.get(device)
+        if recalled:
+            return recalled.pop(0)
         label = self._labels.take()
         if label is None:
             raise Refused("instances", "the range of MPLS labels is used up", "widen ipvpn.label_range", "busy")

@@ -13,13 +13,14 @@ from hornpipe.bgp.family import EVPN
 from hornpipe.forwarding.state import Forwarding
 from hornpipe.net.mac import Mac
 from hornpipe.net.rd import RouteDistinguisher
-from hornpipe.vpn.allocate import Identifier
+from hornpipe.vpn.allocate import ANY_RD, Identifier
 from hornpipe.vpn.check import CheckedInstance
 from hornpipe.vpn.desired import Desired
 from hornpipe.vpn.domain import Domain, Shape
 from hornpipe.vpn.feasible import check_feasible
 from hornpipe.vpn.instance import Instance
 from hornpipe.vpn.plan import Change, Plan, PortId
+from hornpipe.vpn.recall import Recalled
 from hornpipe.vpn.routed.redirect import table_name, target_of
 from hornpipe.vpn.routed.router import Router
 from hornpipe.vpn.routed.terms import Routing
@@ -365,6 +366,8 @@ class Edge:
             instance.settle(now)
         self.around.redirection.kept.clear()
         self._redirect_anew(now)
+        if self.identifiers.settle({**self.instances, **self.routers}):
+            self.around.remember()
 
     def configure(self, terms: Terms) -> None:
         """Only what `hornpipe.engine.settings.check_reload` lets through: times and limits, the underlay's MTU."""
@@ -396,11 +399,16 @@ class Edge:
         self._set_routers({key: shape for key, shape in shapes.items() if isinstance(shape, Routing)}, numbers, now)
         self._set_domains({key: shape for key, shape in shapes.items() if isinstance(shape, Domain)}, numbers, now)
 
-    def settle_identifiers(self, now: float) -> None:
-        """All sources are restored: numbers and orphans that nobody needs go."""
+    def recall_identifiers(self, found: Recalled, now: float) -> None:
+        """What the kernel shows in place of what the intent has lost. The monotonic clock differs from loss to loss."""
+        self.identifiers.recall(found, 1 + int(now * 1000) % len(ANY_RD))
+
+    def settle_identifiers(self, now: float, *, hold: bool = False) -> None:
+        """All sources are restored: numbers and orphans that nobody needs go. `hold`: numbers only in `settle`."""
         self.around.redirection.kept = {target for target in map(target_of, self.identifiers.rows) if target}
         self._carry_out(self.desired.plan_unneeded(), now)
-        self.identifiers.settle({**self.instances, **self.routers})
+        if not hold:
+            self.identifiers.settle({**self.instances, **self.routers})
         for router in self.routers.values():
             router.ports.trim()
 

@@ -134,14 +134,18 @@ class Imported:
         if new == old:
             return
         if new is not None:
-            self.floods[new] = self.floods.get(new, 0) + 1
-            self.instance.touch_flood(new)
+            self._count_flood(new, 1)
         if old is not None:
-            if self.floods[old] == 1:
-                del self.floods[old]
-            else:
-                self.floods[old] -= 1
-            self.instance.touch_flood(old)
+            self._count_flood(old, -1)
+
+    def _count_flood(self, key: bytes, more: int) -> None:
+        """A second route to the same destination is no news."""
+        before = self.floods.get(key, 0)
+        self.floods[key] = before + more
+        if not self.floods[key]:
+            del self.floods[key]
+        if not before or key not in self.floods:
+            self.instance.touch_flood(key)
 
     def keys(self) -> list[bytes]:
         """Every key that is imported, once."""

@@ -186,8 +186,9 @@ class RouterPorts:
             transport.set_label(there.label, None)
             there.label = 0
         if own:
-            there.label = identifiers.port_label(router.key, there.name)
-            transport.set_label(there.label, self._label_value(there) if there.up else None)
+            value = self._label_value(there)
+            there.label = identifiers.port_label(router.key, there.name, value[0])
+            transport.set_label(there.label, value if there.up else None)
         self.set_instance_label()
 
     def wants_own_label(self, there: RouterPort) -> bool:
@@ -196,11 +197,13 @@ class RouterPorts:
     def set_instance_label(self) -> None:
         """The instance's label, if anything of it may be announced with that one."""
         router = self.router
-        label = router.around.identifiers.label(router.key) if router.has_mpls and self.wants_instance_label else 0
+        label, device = 0, router.devices.label_device
+        if router.has_mpls and self.wants_instance_label:
+            label = router.around.identifiers.label(router.key, device)
         if self._label and label != self._label:
             router.around.transport.set_label(self._label, None)
         if label:
-            router.around.transport.set_label(label, (router.devices.label_device, b""))
+            router.around.transport.set_label(label, (device, b""))
         self._label = label
 
     @property

@@ -123,12 +123,14 @@ class Transport:
             table = Neighbours(device)
             self._neighbours[device] = table, self.forwarding.add_table(table)
         table, state = self._neighbours[device]
+        before = table.wanted(ip)
         table.users.setdefault(ip, Counter())[mac] += 1
-        state.touch(ip)
+        if table.wanted(ip) != before:
+            state.touch(ip)
 
     def unwant_neighbour(self, device: str, ip: bytes, mac: bytes) -> None:
         table, state = self._neighbours[device]
-        users = table.users[ip]
+        before, users = table.wanted(ip), table.users[ip]
         users[mac] -= 1
         if not users[mac]:
             del users[mac]
@@ -138,7 +140,8 @@ class Transport:
             return
         if not users:
             del table.users[ip]
-        state.touch(ip)
+        if table.wanted(ip) != before:
+            state.touch(ip)
 
     @staticmethod
     def tunnel_name(remote: bytes) -> str:
