@@ -82,6 +82,21 @@ def test_memory_warns_and_then_ends_the_session() -> None:
     Limits((), MemoryLimit(megabytes=1, warn_only=True)).check(one.room.rib, one.source, EVPN, lambda *words: None)
 
 
+def test_what_a_former_session_left_is_not_held_against_the_present_one() -> None:
+    one = Room().session(1)
+    limits, routes = Limits((), MemoryLimit(megabytes=1)), 5000
+    one.announce(*[mac(number) for number in range(routes)])
+    one.down(keep=60)
+    one.up()
+    one.announce(*[mac(number) for number in range(routes, 2 * routes)])
+    (intake,) = one.source.intakes.values()
+    assert intake.held > 1_000_000
+    limits.check(one.room.rib, one.source, EVPN, lambda *words: None)
+    one.announce(*[mac(number) for number in range(2 * routes, 3 * routes)])
+    with pytest.raises(SessionReset):
+        limits.check(one.room.rib, one.source, EVPN, lambda *words: None)
+
+
 def test_the_estimate_comes_and_goes_with_what_is_held() -> None:
     room = Room()
     one = room.session(1)
