@@ -8,6 +8,9 @@ from hornpipe.forwarding.since import bulk_since, entry_since
 from hornpipe.forwarding.table import flood_key
 from tests.forwarding.world import PORT, VTEP2, RoutedWorld, World, by_gre, mac, prefix
 
+AFTER = 1000
+"""Of so many reports: nothing that is mended."""
+
 
 def test_what_is_told_gets_the_time_of_the_next_call() -> None:
     losses = Losses()
@@ -44,17 +47,21 @@ def test_an_entry_that_was_deleted_until_it_is_written_again() -> None:
     world.remote(1)
     world.want(world.flood, flood_key(VTEP2), True)
     world.run()
-    assert bulk_since(world.forwarding, world.fdb, mac(1)) is None
+    assert bulk_since(world.forwarding, world.fdb, mac(1), AFTER) is None
     world.kernel.delete_fdb("hp-vx100", mac(1))
     world.kernel.delete_flood("hp-vx100", VTEP2)
     world.now += 1
     world.forwarding.heard(world.now)
     world.now += 1
-    assert bulk_since(world.forwarding, world.fdb, mac(1)) == 1001.0
-    assert bulk_since(world.forwarding, world.flood, flood_key(VTEP2)) == 1001.0
+    assert bulk_since(world.forwarding, world.fdb, mac(1), AFTER) == 1001.0
+    assert bulk_since(world.forwarding, world.flood, flood_key(VTEP2), AFTER) == 1001.0
+    asked = world.forwarding.losses.reports
     world.run()
-    assert bulk_since(world.forwarding, world.fdb, mac(1)) is None
-    assert bulk_since(world.forwarding, world.flood, flood_key(VTEP2)) is None
+    assert bulk_since(world.forwarding, world.fdb, mac(1), AFTER) is None
+    assert bulk_since(world.forwarding, world.flood, flood_key(VTEP2), AFTER) is None
+    # Who asked the kernel before it was written again, may have found it missing.
+    assert bulk_since(world.forwarding, world.fdb, mac(1), asked) == 1001.0
+    assert bulk_since(world.forwarding, world.fdb, mac(1), world.forwarding.losses.reports) is None
 
 
 def test_what_is_told_while_it_is_written_is_told_of_the_new_one() -> None:
@@ -64,12 +71,12 @@ def test_what_is_told_while_it_is_written_is_told_of_the_new_one() -> None:
     world.forwarding.touch(world.fdb, mac(1))
     batch = world.forwarding.take(100, world.now)
     assert batch is not None
-    assert bulk_since(world.forwarding, world.fdb, mac(1)) == world.now  # on its way
+    assert bulk_since(world.forwarding, world.fdb, mac(1), AFTER) == world.now  # on its way
     results = world.kernel.apply(batch)
     world.kernel.delete_fdb("hp-vx100", mac(1))
     world.forwarding.heard(1001.0)
     world.forwarding.report(batch, results, 1002.0)
-    assert bulk_since(world.forwarding, world.fdb, mac(1)) == 1001.0
+    assert bulk_since(world.forwarding, world.fdb, mac(1), AFTER) == 1001.0
 
 
 def test_a_refusal_is_as_old_as_the_first_one() -> None:
@@ -81,18 +88,18 @@ def test_a_refusal_is_as_old_as_the_first_one() -> None:
     tables = (world.fdb, world.neigh)
     refused = next(table for table in tables if world.forwarding.status(table, next(iter(table.rows)))[0] == "error")
     key = next(iter(refused.rows))
-    assert bulk_since(world.forwarding, refused, key) == 1000.0
+    assert bulk_since(world.forwarding, refused, key, AFTER) == 1000.0
     for _ in range(2):
         world.kernel.fail(1)
         world.now += RETRY_SECONDS + 1
         world.forwarding.tick(world.now)
         world.run()
         assert world.forwarding.status(refused, key) == ("error", "Cannot allocate memory")
-        assert bulk_since(world.forwarding, refused, key) == 1000.0
+        assert bulk_since(world.forwarding, refused, key, AFTER) == 1000.0
     world.now += RETRY_SECONDS + 1
     world.forwarding.tick(world.now)
     world.run()
-    assert bulk_since(world.forwarding, refused, key) is None
+    assert bulk_since(world.forwarding, refused, key, AFTER) is None
 
 
 def test_a_rare_entry_waits_since_it_was_looked_at_first() -> None:
@@ -100,18 +107,18 @@ def test_a_rare_entry_waits_since_it_was_looked_at_first() -> None:
     world.forwarding.set(PORT)
     world.want(world.local, mac(1), "tap0")
     world.run()
-    assert entry_since(world.forwarding, PORT.key) == 1000.0
-    assert bulk_since(world.forwarding, world.local, mac(1)) == 1000.0
+    assert entry_since(world.forwarding, PORT.key, AFTER) == 1000.0
+    assert bulk_since(world.forwarding, world.local, mac(1), AFTER) == 1000.0
     world.now += 10
     world.forwarding.touch(world.local, mac(1))
     world.forwarding.rare.todo[PORT.key] = None
     world.run()
-    assert entry_since(world.forwarding, PORT.key) == 1000.0
-    assert bulk_since(world.forwarding, world.local, mac(1)) == 1000.0
+    assert entry_since(world.forwarding, PORT.key, AFTER) == 1000.0
+    assert bulk_since(world.forwarding, world.local, mac(1), AFTER) == 1000.0
     world.kernel.add_link("tap0")
     world.run()
-    assert entry_since(world.forwarding, PORT.key) is None
-    assert bulk_since(world.forwarding, world.local, mac(1)) is None
+    assert entry_since(world.forwarding, PORT.key, AFTER) is None
+    assert bulk_since(world.forwarding, world.local, mac(1), AFTER) is None
 
 
 def test_without_its_device_all_of_a_table_waits_since_then() -> None:
@@ -120,27 +127,42 @@ def test_without_its_device_all_of_a_table_waits_since_then() -> None:
     world.want(world.fdb, mac(1), (VTEP2, 0, False))
     world.run()
     assert world.forwarding.status(world.fdb, mac(1)) == ("pending", "hp-vx100 does not exist")
-    assert bulk_since(world.forwarding, world.fdb, mac(1)) == 1000.0
+    assert bulk_since(world.forwarding, world.fdb, mac(1), AFTER) == 1000.0
     world.now += 10
     world.run()
-    assert bulk_since(world.forwarding, world.fdb, mac(1)) == 1000.0
+    assert bulk_since(world.forwarding, world.fdb, mac(1), AFTER) == 1000.0
 
 
 def test_routes_wait_since_their_device_went() -> None:
     world = RoutedWorld().instance()
     world.route(prefix(1), by_gre(VTEP2, 100))
     world.run()
-    table = next(state.table for state in world.forwarding.tables() if state.kind == "route")
-    assert bulk_since(world.forwarding, table, prefix(1)) is None
+    table = world.routes
+    assert bulk_since(world.forwarding, table, prefix(1), AFTER) is None
     world.now += 10
     world.kernel.fail(1)
     world.kernel.set_up("hp-gre", False)
     world.forwarding.heard(world.now)
-    assert bulk_since(world.forwarding, table, prefix(1)) == 1010.0
+    assert bulk_since(world.forwarding, table, prefix(1), AFTER) == 1010.0
     world.now += 10
     world.run()
-    assert bulk_since(world.forwarding, table, prefix(1)) == 1010.0
+    assert bulk_since(world.forwarding, table, prefix(1), AFTER) == 1010.0
     world.now += RETRY_SECONDS + 1
     world.forwarding.tick(world.now)
     world.run()
-    assert bulk_since(world.forwarding, table, prefix(1)) is None
+    assert bulk_since(world.forwarding, table, prefix(1), AFTER) is None
+
+
+def test_routes_that_were_there_again_before_the_answer_was_looked_at() -> None:
+    world = RoutedWorld().instance()
+    world.route(prefix(1), by_gre(VTEP2, 100))
+    world.run()
+    world.now += 10
+    asked = world.forwarding.losses.reports
+    world.kernel.routing.flush_nexthops()
+    world.forwarding.heard(world.now)
+    world.now += 10
+    world.run()
+    assert world.forwarding.status(world.routes, prefix(1)) == ("done", "")
+    assert bulk_since(world.forwarding, world.routes, prefix(1), asked) == 1010.0
+    assert bulk_since(world.forwarding, world.routes, prefix(1), AFTER) is None

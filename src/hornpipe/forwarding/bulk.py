@@ -175,13 +175,16 @@ class TableState:
             return way.reason
         return self.waiting.get(key, _NOT_WAITING)[1]
 
-    def since(self, key: bytes) -> float | None:
-        """When what keeps the key from being written began, as far as is known."""
+    def since(self, key: bytes, after: int) -> float | None:
+        """When what keeps the key from being written began, as far as is known; or kept it, until one of the reports
+        after the first `after`."""
         if self.ready is None:
             return self.unready
         way = self.awaiting.get(key) or self.ways.get(key)
         if way is not None and way.written is None:
             return way.since
+        if way is not None and way.mended[1] > after:
+            return way.mended[0]
         if key in self.waiting:
             return self.waiting[key][2]
         return self.refused.get(key) if key in self.errors else None

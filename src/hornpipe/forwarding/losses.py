@@ -3,7 +3,8 @@
 Tables hold what is wanted and what is left to do, not since when something is as it is: 100 000 entries in sync would
 pay for it. These few are what somebody else changed; an entry that has been written again since is forgotten.
 
-An event carries no time: what came since the last call of `heard` came then.
+An event carries no time: what came since the last call of `heard` came then. Who asked the kernel while an entry was
+being written again is told by `mended`.
 """
 
 from __future__ import annotations
@@ -24,13 +25,17 @@ MOST: Final = 4096
 
 
 class Losses:
-    __slots__ = ("_before", "_fresh", "_lately")
+    __slots__ = ("_before", "_fresh", "_lately", "_mended", "reports")
 
     def __init__(self) -> None:
         self._fresh: dict[At, float] = {}
         """Without a time so far."""
         self._lately: dict[At, float] = {}
         self._before: dict[At, float] = {}
+        self._mended: dict[At, tuple[float, int]] = {}
+        """What was forgotten: its time, and which report said that it is there again."""
+        self.reports = 0
+        """How many batches were reported."""
 
     def note(self, kind: str, device: str, key: bytes) -> None:
         """Told again, it is no later for that."""
@@ -58,8 +63,17 @@ class Losses:
         found = self._lately.get(at)
         return found if found is not None else self._before.get(at)
 
+    def mended(self, kind: str, device: str, key: bytes, after: int) -> float | None:
+        """When it was lost before one of the reports after the first `after` said that it is there again; None: none
+        did."""
+        told, report = self._mended.get((kind, device, key), (None, 0))
+        return told if report > after else None
+
     def report(self, batch: Batch, results: Results) -> None:
         """What was written is there again, unless something was told of it since it was on its way."""
+        self.reports += 1
+        if len(self._mended) > MOST:
+            self._mended = {}
         failed = {(number, key) for number, key, _ in results.errors}
         for number, chunk in enumerate(batch.chunks):
             keys = [key for key in chunk.adds if (number, key) not in failed] if failed else chunk.adds
@@ -81,4 +95,6 @@ class Losses:
             else:
                 gone = [at for at in table if at[2] in keys and at[:2] == (kind, device) and at[2] not in again]
             for at in gone:
-                del table[at]
+                told = table.pop(at)
+                if told:
+                    self._mended[at] = (told, self.reports)

@@ -19,6 +19,7 @@ class NexthopState:
         "labels",
         "lost",
         "members",
+        "mended",
         "names",
         "number",
         "reason",
@@ -50,6 +51,8 @@ class NexthopState:
         """Why it cannot be used."""
         self.since: float | None = None
         """Since when, if that is known."""
+        self.mended: tuple[float, int] = (0.0, 0)
+        """Since when it could not be used until it could again, and by which report (`Losses.reports`)."""
         self.names: list[tuple[int, Hops]] = []
         """Under which it is found."""
 

@@ -51,6 +51,7 @@ class Nexthops:
         self._unclaimed: list[int] = []
         """Found at start and of no use: with the content of another one, changed since, or without a member by now."""
         self._next = FIRST
+        self._reports = 0
         self.changes = 0
         """How often somebody else, or a device, changed what there is."""
 
@@ -316,10 +317,11 @@ class Nexthops:
 
     def report(self, batch: Batch, results: Results) -> bool:
         """True if something failed."""
+        self._reports += 1
         for number in batch.nexthops.keys() - results.nexthops.keys():
             made = self.by_number.get(number)
-            if made is not None and made.written is not None:
-                made.since = None
+            if made is not None and made.written is not None and made.since is not None:
+                made.mended, made.since = (made.since, self._reports), None
         for number, reason in results.nexthops.items():
             state = self.by_number.get(number)
             if state is not None and number in batch.nexthops:

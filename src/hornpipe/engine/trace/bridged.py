@@ -99,7 +99,7 @@ def _answered(trail: Trail, instance: Instance, gateway: bytes) -> None:
         trail.say("gateway", str(Address(gateway)), "ok", f"this host answers {how}{mac}")
     else:
         remedy = "see `hornpipe show forwarding`"
-        since = entry_since(trail.forwarding, ("gateway", instance.devices.bridge))
+        since = entry_since(trail.forwarding, ("gateway", instance.devices.bridge), trail.reports)
         trail.say("gateway", str(Address(gateway)), "broken", f"{state}: {reason}", since, remedy)
     vrf = instance.router.devices.vrf if instance.router is not None else ""
     kernel.own_address(trail, vrf, gateway, ("gateway", instance.devices.bridge))

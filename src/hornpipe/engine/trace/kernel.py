@@ -13,12 +13,13 @@ from hornpipe.engine.trace.trail import Trail
 from hornpipe.forwarding.entry import EntryKey, address_text, addresses_of, mac_text
 from hornpipe.forwarding.question import Found
 from hornpipe.forwarding.rule import Rule
-from hornpipe.forwarding.since import bulk_since, earliest, entry_since
+from hornpipe.forwarding.since import bulk_since, earliest, entry_since, lost_since
 from hornpipe.forwarding.table import BulkKind, LabelValue, flood_key
 from hornpipe.net.prefix import Prefix
 
 REPAIR = "the daemon writes it again when it notices; see `hornpipe monitor`, and who else changes the kernel"
 UNTOLD = "written, and nobody told that it is gone: since when is unknown, found now"
+AGAIN = "written again while this was asked"
 
 
 # ---- links
@@ -42,7 +43,7 @@ def link(trail: Trail, name: str, master: str = "", entry: str = "", remedy: str
         return Verdict("ok", found.text)
 
     status, reason = trail.forwarding.entry_status((entry, name)) if entry else ("", "")
-    waits = entry_since(trail.forwarding, (entry, name)) if entry else None
+    waits = entry_since(trail.forwarding, (entry, name), trail.reports) if entry else None
     trail.ask("kernel", f"link {name}", ("link", name, b""), judge)
 
 
@@ -61,20 +62,21 @@ def _missing(trail: Trail, kind: BulkKind, device: str, key: bytes, found: str) 
     """An entry is not as it must be, `found` says how."""
     forwarding, port = trail.forwarding, ("port", device)
     tables = [state.table for state in forwarding.bulk.on(kind, device) if state.table.wanted(key) is not None]
-    known = [(forwarding.status(table, key), bulk_since(forwarding, table, key)) for table in tables]
+    known = [(forwarding.status(table, key), bulk_since(forwarding, table, key, trail.reports)) for table in tables]
     if known:
         status, since = next((one for one in known if one[0][0] != "done"), known[0])
         return _wrong(found, status, since)
     # Neighbours of a routed port are part of its own entry.
     status = forwarding.entry_status(port) if forwarding.get(port) is not None else ("done", "")
-    return _wrong(found, status, earliest(forwarding.losses.when(kind, device, key), entry_since(forwarding, port)))
+    lost = lost_since(forwarding, kind, device, key, trail.reports)
+    return _wrong(found, status, earliest(lost, entry_since(forwarding, port, trail.reports)))
 
 
 def _wrong(found: str, status: tuple[str, str], since: float | None) -> Verdict:
     """`status`: of the entry that it is part of."""
     word, reason = status
     if word == "done":
-        return Verdict("broken", found if since is not None else f"{found}; {UNTOLD}", since, REPAIR)
+        return Verdict("broken", f"{found}; {UNTOLD if since is None else AGAIN}", since, REPAIR)
     why = f"{found}; {word}{': ' + reason if reason else ''}"
     return Verdict("broken", why, since, f"see `hornpipe show forwarding status {word}`")
 
@@ -169,8 +171,8 @@ def own_address(trail: Trail, vrf: str, address: bytes, entry: EntryKey) -> None
             return Verdict("ok", found.text)
         forwarding = trail.forwarding
         links = addresses_of(forwarding.get(entry))
-        told = [forwarding.losses.when("address", link, address) for link in links]
-        since = earliest(*told, entry_since(forwarding, entry))
+        told = [lost_since(forwarding, "address", link, address, trail.reports) for link in links]
+        since = earliest(*told, entry_since(forwarding, entry, trail.reports))
         return _wrong(f"not an address of this host: {found.text}", forwarding.entry_status(entry), since)
 
     trail.ask("kernel", f"address {address_text(address)} dev {entry[1]}", ("route", vrf, address), judge)
@@ -194,7 +196,8 @@ def rule(trail: Trail, wanted: Rule) -> None:
     """What comes in by an interface and matches is looked up in another table."""
 
     def judge(found: Found) -> Verdict:
-        status, since = trail.forwarding.entry_status(wanted.key), entry_since(trail.forwarding, wanted.key)
+        status = trail.forwarding.entry_status(wanted.key)
+        since = entry_since(trail.forwarding, wanted.key, trail.reports)
         if not found.present:
             return _wrong(found.text, status, since)
         if found.fields.get("priority") != str(wanted.rule.priority):

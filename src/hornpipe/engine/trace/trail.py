@@ -27,6 +27,8 @@ class Trail:
         """A router is on the way: it says so if packets are too large."""
         self.home: Router | None = None
         """Where packets were redirected from: answers come back to it."""
+        self.reports = forwarding.losses.reports
+        """Of what was done to the kernel, when the trace began."""
         self._marks: set[tuple[What, str]] = set()
         self._turns = 0
 
