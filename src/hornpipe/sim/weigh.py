@@ -14,11 +14,12 @@ from typing import Any
 from hornpipe.engine.engine import Engine
 from hornpipe.engine.events import Events
 from hornpipe.engine.trace.sightings import Sightings
+from hornpipe.forwarding.losses import Losses
 from hornpipe.rib.intake import IDLE
 from hornpipe.rib.withdrawn import Withdrawals
 
 PLAIN = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, str, bytes, int, float)
-BOUNDED = (Events, Sightings, Withdrawals)
+BOUNDED = (Events, Losses, Sightings, Withdrawals)
 NOT_FOLLOWED = (*PLAIN, *BOUNDED)
 COUNTED = (dict, set, list, deque)
 
