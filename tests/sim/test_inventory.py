@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hornpipe.sim.inventory import Inventory, Station
-from hornpipe.sim.times import AFTERMATH, CALM, LATE, PATIENCE
+from hornpipe.sim.times import AFTERMATH, CALM, LATE, PATIENCE, SETTLED
 from hornpipe.sim.trouble import Troubles, link
 
 VM = Station(1, 100)
@@ -37,9 +37,9 @@ def test_settled_is_what_has_neither_come_nor_gone_lately() -> None:
     assert inventory.owner(100, VM.mac) is None
     inventory.appeared("a", VM)
     assert not inventory.is_settled_at(100, VM.mac, "a", 2.0)
-    assert inventory.is_settled_at(100, VM.mac, "a", 1.1 + LATE)
+    assert inventory.is_settled_at(100, VM.mac, "a", 1.1 + SETTLED)
     inventory.attached("b", VM)
-    assert not inventory.is_settled_at(100, VM.mac, "a", 2 * LATE)
+    assert not inventory.is_settled_at(100, VM.mac, "a", 2 * SETTLED)
 
 
 def test_short_troubles_excuse_nothing() -> None:

@@ -10,7 +10,7 @@ from math import inf
 from typing import NamedTuple
 
 from hornpipe.net.ip import Address
-from hornpipe.sim.times import LATE
+from hornpipe.sim.times import LATE, SETTLED
 from hornpipe.vpn.spec import Encapsulation
 
 ROUTED = 1 << 20
@@ -131,8 +131,12 @@ class Inventory:
         """It is there and nowhere else, and has neither come nor gone lately."""
         at = (vni, mac)
         return list(self.places.get(at, {})) == [host] and all(
-            now - when > LATE for when in self.left.get(at, {}).values()
+            now - when > SETTLED for when in self.left.get(at, {}).values()
         )
+
+    def former(self, vni: int, mac: bytes, now: float) -> list[str]:
+        """Hosts that it has left, of which some may not have heard yet."""
+        return [host for host, when in self.left.get((vni, mac), {}).items() if now - when <= LATE]
 
     def may_be_at(self, vni: int, mac: bytes, host: str, now: float) -> bool:
         """An entry that sends its frames there has a reason, or had one not long ago."""
@@ -150,7 +154,7 @@ class Inventory:
         return host in self.members.get(vni, {})
 
     def is_settled_member(self, vni: int, host: str, now: float) -> bool:
-        return self.is_member(vni, host) and now - self.parted.get((vni, host), -inf) > LATE
+        return self.is_member(vni, host) and now - self.parted.get((vni, host), -inf) > SETTLED
 
     def may_be_member(self, vni: int, host: str, now: float) -> bool:
         return self.is_member(vni, host) or now - self.parted.get((vni, host), -inf) <= LATE

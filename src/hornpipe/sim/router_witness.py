@@ -97,7 +97,8 @@ class RouterWitness:
             return False
         # A host that leaves the instance takes down all of it.
         here = inventory.is_settled_member(station.vni, self.host, now)
-        return is_port(where) or (here and not self.world.excused(self.host, where))
+        former = inventory.former(station.vni, station.mac, now)
+        return is_port(where) or (here and not self.world.excused(self.host, where, *former))
 
     # ---- what routes lead over
 

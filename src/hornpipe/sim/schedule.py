@@ -18,7 +18,7 @@ from hornpipe.sim.check import Look, problems
 from hornpipe.sim.faults import FAULTS, Fault
 from hornpipe.sim.host import Host
 from hornpipe.sim.inventory import Station
-from hornpipe.sim.times import AFTERMATH, HOP
+from hornpipe.sim.times import AFTERMATH, HOP, WAITS
 from hornpipe.sim.weigh import SLACK, SLACK_OF_PEER, weigh
 from hornpipe.sim.world import Shape, World
 
@@ -29,8 +29,8 @@ BOUND = AFTERMATH + RETRY_SECONDS
 the kernel refused is tried again."""
 LASTING = HOP
 """Seconds for which it must stay so: every timer that the faults may have started has run out."""
-SETTLING = 10.0
-"""Seconds in which what was only changed by API is forgotten, down to the last timer."""
+SETTLING = 2 * WAITS
+"""Seconds in which everybody has said all, and what was only changed by API is forgotten, down to the last timer."""
 SHOWN = 8
 
 
@@ -95,6 +95,7 @@ class Run:
         self._tell("attached")
         if self._converges("at the start", START):
             before = {address: list(ports) for address, ports in world.inventory.ports.items()}
+            world.run(SETTLING)
             weights = self._weights()
             self._tell("weighed")
             self._break()

@@ -34,5 +34,8 @@ WAITS = startup.PATIENCE + RETRY + TALK
 """A reflector that begins to run hears of what there is for this long, until a client that is late has connected."""
 HOP = HOLD + 2 * STALE
 """News that one session does not pass on: it is dead for `HOLD`, then stale, which one new session may extend."""
+SETTLED = STALE
+"""A station that has moved is nowhere else for anybody after this: what kept its former host from saying so
+was over by then, or excuses (`Troubles`)."""
 LATE = 2 * HOP
 """News from a host to a reflector and on to a host. What a station has left may be pointed at for so long."""

@@ -134,7 +134,7 @@ class Witness:
         at = str(Address(before[0]))
         # A host that leaves the instance takes down all of it; a station that comes here is no longer remote.
         gone = value is None and not inventory.is_settled_member(vni, self.host, now)
-        if not gone and inventory.is_settled_at(vni, mac, at, now) and not self.world.excused(self.host, at):
+        if not gone and inventory.is_settled_at(vni, mac, at, now) and not self._excused(vni, mac, at):
             verb = "deleted" if value is None else f"turned to {Address(value[0])}"
             self.violated(f"FDB {vni} {Mac(mac)} {verb}, though it is at {at}")
 
@@ -159,7 +159,7 @@ class Witness:
             return
         settled = inventory.is_settled_at(vni, before[0], owner, now)
         here = inventory.is_settled_member(vni, self.host, now)
-        if settled and here and not self.world.excused(self.host, owner):
+        if settled and here and not self._excused(vni, before[0], owner):
             self.violated(f"neighbour {vni} {Address(ip)} deleted, though it is at {owner}")
 
     def _local(self, kernel: DummyKernel, vni: int, index: int, mac: bytes, value: Any) -> None:
@@ -172,6 +172,10 @@ class Witness:
         port = next((link.name for link in kernel.links.values() if link.index == value), "")
         if station is None or port != station.interface or station not in inventory.ports.get(self.host, {}):
             self.violated(f"local {vni} {Mac(mac)} on {port}, where nobody attached it")
+
+    def _excused(self, vni: int, mac: bytes, at: str) -> bool:
+        """Also by what keeps a host that the station has left from saying so."""
+        return self.world.excused(self.host, at, *self.world.inventory.former(vni, mac, self.world.now))
 
     def violated(self, text: str) -> None:
         self.world.violated(f"{self.host}: {text}")
