@@ -76,7 +76,9 @@ class Losses:
             self._mended = {}
         failed = {(number, key) for number, key, _ in results.errors}
         for number, chunk in enumerate(batch.chunks):
-            keys = [key for key in chunk.adds if (number, key) not in failed] if failed else chunk.adds
+            keys: Collection[bytes] = chunk.adds
+            if failed:
+                keys = {key for key in keys if (number, key) not in failed}
             self._forget(chunk.kind, chunk.state.device, keys, chunk.state.dirty)
         for entry in batch.puts:
             if entry.key in results.entries:
