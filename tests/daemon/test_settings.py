@@ -230,6 +230,27 @@ def test_a_kernel_without_tcp_ao_is_told_at_once() -> None:
         with_ao(BGP + AO + 'password = "x"\n', "")
 
 
+def test_who_hears_long_lived_stale_routes_anyway() -> None:
+    flag = "send_long_lived_stale = true\n"
+    clients = "[reflector]\n" + "".join(
+        f"[[reflector.clients]]\n{where}\n{more}"
+        for where, more in (
+            ('prefix = "10.0.0.0/9"', flag),
+            ('prefix = "10.128.0.0/9"', ""),
+            ('address = "192.0.2.1"', flag),
+            ('address = "192.0.2.2"', ""),
+        )
+    )
+    peers = '[[peers]]\naddress = "10.0.0.254"\n' + flag + '[[peers]]\naddress = "10.0.0.253"\n'
+    wanted = build(BGP + peers + clients)
+    assert [peer.send_long_lived_stale for peer in wanted.peers] == [True, False, True, False]
+    assert wanted.reflector is not None
+    assert [one.send_long_lived_stale for one in wanted.reflector.clients] == [True, False]
+    for who in ('[[peers]]\naddress = "10.0.0.254"\n', '[reflector]\n[[reflector.clients]]\nprefix = "10.0.0.0/8"\n'):
+        with pytest.raises(ConfigError, match="send_long_lived_stale: for internal peers"):
+            build(BGP + who + "remote_as = 65001\n" + flag)
+
+
 def test_limits() -> None:
     limit = "maximum_prefix = { maximum = 10, restart = 0, families = { l2vpn-evpn = 5 } }\nattribute_limit = 4096\n"
     limit += "update_limit = 1000\nmaximum_memory = { megabytes = 64, restart = 0 }\n"

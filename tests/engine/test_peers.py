@@ -11,7 +11,7 @@ from hornpipe.engine.clients import canonical, contains
 from hornpipe.engine.rows import RouteRow
 from hornpipe.engine.settings import ClientRange, Reflector
 from hornpipe.net.ip import Address
-from hornpipe.sim.fleet import Fleet, peer_of, settings_of
+from hornpipe.sim.fleet import LOCAL_AS, Fleet, peer_of, settings_of
 from hornpipe.sim.host import Host
 from hornpipe.vpn.spec import InstanceSpec, Refused
 
@@ -30,6 +30,18 @@ def pair(fleet: Fleet) -> tuple[Host, Host]:
 
 def state_of(host: Host, peer: str) -> str:
     return {row.peer: row.state for row in host.running.peers()}.get(peer, "")
+
+
+@pytest.mark.parametrize(("peer_as", "told"), [(LOCAL_AS, True), (65001, False)])
+def test_long_lived_stale_routes_stay_inside(fleet: Fleet, peer_as: int, told: bool) -> None:
+    """RFC 9494 section 4.6: an external peer that does not know them is never told, whatever was configured."""
+    peer = peer_of("10.0.0.2", "10.0.0.1", peer_as=peer_as, send_long_lived_stale=True)
+    host = fleet.add(Host(msgspec.structs.replace(settings_of("10.0.0.1"), peers=(peer,), listen=True)))
+    fleet.inject("10.0.0.2", "10.0.0.1", local_as=peer_as, peer_as=LOCAL_AS)
+    fleet.run(2.0)
+    assert state_of(host, "10.0.0.2") == "ESTABLISHED"
+    (known,) = host.running.rib.peers.values()
+    assert known.long_lived_anyway is told
 
 
 def test_what_did_not_change_is_not_touched(fleet: Fleet) -> None:

@@ -21,6 +21,8 @@ from hornpipe.cni.plugin import Plugin
 from hornpipe.cni.request import Answer
 from hornpipe.daemon.intent import IntentFile
 from hornpipe.dataplane.linux.entries import Entries
+from hornpipe.dataplane.linux.pair import Pairs
+from hornpipe.dataplane.linux.reaper import Reaper
 from hornpipe.engine.engine import Engine
 
 
@@ -48,8 +50,9 @@ DEL = {
     "detached": Step(Engine, "detach", "after"),
     "intent not yet on disk": Step(IntentFile, "save", "before"),
     "intent on disk": Step(IntentFile, "save", "after"),
-    "kernel not yet asked": Step(Entries, "remove", "before"),
-    "interface removed": Step(Entries, "remove", "after"),
+    "kernel not yet asked": Step(Pairs, "dismiss", "before"),
+    "interface on its way out": Step(Pairs, "dismiss", "after"),
+    "interface not yet deleted": Step(Reaper, "reap", "before"),
     "gone": Step(Departures, "removed", "after"),
     "address not yet freed": Step(Addressing, "delete", "before"),
     "address freed": Step(Addressing, "delete", "after"),

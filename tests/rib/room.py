@@ -96,6 +96,8 @@ class Session:
         rtc: bool = False,
         families: tuple[int, ...] = (EVPN,),
         limit: int = 4096,
+        long_lived: bool = False,
+        long_lived_anyway: bool = False,
     ) -> None:
         self.room = room
         self.address = bytes((10, 0, 0, number))
@@ -111,6 +113,7 @@ class Session:
         self.rtc = rtc
         self.families = frozenset((*families, RTC) if rtc else families)
         self.limit = limit
+        self.knows = {"long_lived": long_lived, "long_lived_anyway": long_lived_anyway}
         self.peer = Peer(self.source, self.families)
         self.established = False
         self.forget_view()
@@ -128,7 +131,7 @@ class Session:
     def up(self) -> None:
         self.forget_view()
         self.established = True
-        self.peer = Peer(self.source, self.families, limit=self.limit, rtc=self.rtc)
+        self.peer = Peer(self.source, self.families, limit=self.limit, rtc=self.rtc, **self.knows)
         self.room.rib.source_up(self.source, self.families, self.room.now)
         self.room.rib.peer_up(self.peer, self.room.now)
 

@@ -15,6 +15,8 @@ ROLES: dict[str, dict[str, object]] = {
     "outside": {"client": False, "remote_as": 65001},
     "rtc": {"rtc": True},
     "other family": {"families": ()},
+    "knows": {"long_lived": True},
+    "told anyway": {"long_lived_anyway": True},
 }
 
 
@@ -31,9 +33,10 @@ def test_it_agrees_with_what_is_sent(reflector: bool, speaker: str, community: i
     room = Room(reflector)
     sessions = [room.session(number, **more) for number, more in enumerate(ROLES.values(), 1)]
     sessions += [room.session(number + 10, **more) for number, more in enumerate(ROLES.values(), 1)]
-    sessions[3].end(RTC)
-    sessions[8].ask(target(1))
-    sessions[8].end(RTC)
+    silent, asking = list(ROLES).index("rtc"), list(ROLES).index("rtc") + len(ROLES)
+    sessions[silent].end(RTC)
+    sessions[asking].ask(target(1))
+    sessions[asking].end(RTC)
     if speaker == "local":
         room.announce(KEY, target(1))
     elif speaker != "other family":

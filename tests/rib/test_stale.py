@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hornpipe.bgp.attr.community import GRACEFUL_SHUTDOWN, LLGR_STALE, NO_LLGR
+from hornpipe.bgp.attr.community import GRACEFUL_SHUTDOWN, LLGR_STALE, NO_EXPORT, NO_LLGR
 from hornpipe.rib.rib import AT_ONCE
 from tests.rib.room import EVPN, Room, Session, check_indexes, mac, target
 
@@ -31,12 +31,7 @@ def lose(session: Session, keep: float | None, long_lived: float) -> None:
 
 def knowing(room: Room, number: int) -> Session:
     """A client with the long-lived graceful restart capability."""
-    session = room.session(number)
-    session.room.rib.peer_down(session.peer)
-    session.peer.long_lived = True
-    session.forget_view()
-    room.rib.peer_up(session.peer, room.now)
-    return session
+    return room.session(number, long_lived=True)
 
 
 def test_stale_then_long_lived_then_gone(room: Room) -> None:
@@ -60,6 +55,29 @@ def test_stale_then_long_lived_then_gone(room: Room) -> None:
     assert two.holds() == set()
     assert one.source.intakes == {}
     assert room.rib.next_deadline() == float("inf")
+
+
+def test_told_to_an_internal_peer_that_does_not_know_what_it_means(room: Room) -> None:
+    """RFC 9494 section 4.6: its last choice by LOCAL_PREF, and it tells nobody outside."""
+    one, knows, told = room.session(1), knowing(room, 2), room.session(3, long_lived_anyway=True)
+    outside = room.session(4, remote_as=65001)
+    one.announce(mac(1), local_pref=150, communities=(7,))
+    assert told.held(mac(1)).attributes.local_pref == 150
+    assert knows.holds() == outside.holds() == {mac(1)}
+    lose(one, keep=60, long_lived=3600)
+    room.pass_time(61)
+    for session, local_pref, communities in [
+        (knows, 150, (7, LLGR_STALE)),
+        (told, 0, (7, LLGR_STALE, NO_EXPORT)),
+    ]:
+        attributes = session.held(mac(1)).attributes
+        assert (attributes.local_pref, attributes.communities) == (local_pref, communities)
+    assert outside.holds() == set()
+    assert told.announced == 2
+    one.up()
+    one.announce(mac(1), local_pref=150, communities=(7,))
+    attributes = told.held(mac(1)).attributes
+    assert (attributes.local_pref, attributes.communities) == (150, (7,))
 
 
 def test_at_once_without_a_restart_time(room: Room) -> None:

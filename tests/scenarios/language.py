@@ -217,13 +217,15 @@ def _peering(more: dict[str, list[str]]) -> dict[str, object]:
 
 def reflector(scenario: Scenario, words: list[str]) -> None:
     """reflector NAME ADDRESS [clients N] [limit ROUTES] [idle SECONDS] [updates N] [memory MEGABYTES]
-    [long-lived SECONDS] [peers NAME,NAME]"""
+    [long-lived SECONDS [anyway yes]] [peers NAME,NAME]
+    anyway: clients that do not know what long-lived stale routes are, hear them too"""
     more = options(words[2:])
     ranges = ClientRange(
         prefix="10.0.0.0/8",
         families=FAMILIES,
         limit=int(more.get("clients", ["100"])[0]),
         long_lived_time=int(more.get("long-lived", ["0"])[0]),
+        send_long_lived_stale="anyway" in more,
         prefix_limits=_limits(more),
         memory_limit=_memory(more),
         update_limit=int(more.get("updates", ["0"])[0]),

@@ -137,6 +137,7 @@ def _example(path: str) -> str:
 # ---- what types cannot say ----------------------------------------------------------------------------------------
 
 Problem = tuple[str, str, str]
+NO_STALE_OUTSIDE = "for internal peers (RFC 9494 section 4.6)", "leave it out"
 
 
 def _problems(config: schema.Config, legacy: bool) -> Iterator[Problem]:
@@ -201,6 +202,8 @@ def _peer_problems(config: schema.Config) -> Iterator[Problem]:
             yield f"peers[{number}].local_address", "is the link's own with an interface", "leave it out"
         if peer.passive and not config.bgp.listen:
             yield f"peers[{number}].passive", "nobody listens for it", "set bgp.listen = true or passive = false"
+        if peer.send_long_lived_stale and peer.remote_as not in (None, "internal", config.bgp.local_as):
+            yield f"peers[{number}].send_long_lived_stale", *NO_STALE_OUTSIDE
         if peer.ttl_security is not None and peer.multihop is not None:
             yield f"peers[{number}].multihop", "excludes ttl_security", "keep one of the two"
 
@@ -213,6 +216,8 @@ def _reflector_problems(config: schema.Config) -> Iterator[Problem]:
         yield "reflector.cluster_id", f"`{cluster_id}` is not a dotted quad", "for example 10.0.0.254"
     for number, client in enumerate(config.reflector.clients):
         key = f"reflector.clients[{number}]"
+        if client.send_long_lived_stale and client.remote_as not in (None, config.bgp.local_as):
+            yield f"{key}.send_long_lived_stale", *NO_STALE_OUTSIDE
         if (client.address is None) == (client.prefix is None):
             yield key, "needs one of address and prefix", 'for example prefix = "10.0.0.0/24"'
         elif client.address is not None and not _is_address(client.address):

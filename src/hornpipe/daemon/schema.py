@@ -122,6 +122,9 @@ class Peer(Section, frozen=True, kw_only=True):
     """RFC 5082: accept only packets from at most this many hops away."""
     multihop: Hops | None = None
     """TTL of an eBGP session's packets; default 1 for eBGP."""
+    send_long_lived_stale: bool = False
+    """Send it long-lived stale routes even if it does not know them, as the last choice: LOCAL_PREF 0 and NO_EXPORT
+    (RFC 9494 section 4.6). Internal peers only."""
     families: tuple[str, ...] | None = None
     """Default: l2vpn-evpn, vpnv4, vpnv6, l3vpn-ipv4-flowspec, and rtc if bgp.rtc; of an `interface` ipv4-unicast and
     ipv6-unicast, too; with a reflector all it reflects."""
@@ -147,6 +150,9 @@ class Client(Section, frozen=True, kw_only=True):
     """How many sessions at once a prefix may have."""
     password: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
     tcp_ao: AuthenticationOption | None = None
+    send_long_lived_stale: bool = False
+    """Send it long-lived stale routes even if it does not know them, as the last choice: LOCAL_PREF 0 and NO_EXPORT
+    (RFC 9494 section 4.6). Internal peers only."""
     maximum_prefix: MaximumPrefix | None = None
     """Routes a family of each client may have; default: any number."""
     maximum_memory: MaximumMemory | None = None

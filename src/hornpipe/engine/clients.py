@@ -50,6 +50,7 @@ def config_of(address: str, clients: ClientRange, settings: Settings) -> PeerCon
         role="client",
         graceful_restart_time=clients.graceful_restart_time,
         long_lived_time=clients.long_lived_time,
+        send_long_lived_stale=clients.send_long_lived_stale,
         prefix_limits=clients.prefix_limits,
         memory_limit=clients.memory_limit,
         attribute_limit=clients.attribute_limit,

@@ -134,6 +134,7 @@ class Neighbour:
             rtc=RTC in negotiated.families,
             as4=negotiated.as4,
             long_lived=negotiated.knows_long_lived,
+            long_lived_anyway=self.config.send_long_lived_stale and negotiated.internal,
             next_hops=own_next_hops(self.local_address, negotiated),
         )
         return self.peer

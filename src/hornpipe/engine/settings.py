@@ -29,6 +29,7 @@ class ClientRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     hold_time: int = 90
     graceful_restart_time: int = 120
     long_lived_time: int = 0
+    send_long_lived_stale: bool = False
     prefix_limits: tuple[PrefixLimit, ...] = ()
     memory_limit: MemoryLimit | None = None
     attribute_limit: int = 65535

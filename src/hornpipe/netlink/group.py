@@ -6,9 +6,6 @@ from hornpipe.netlink.link import header
 from hornpipe.netlink.message import u32
 from hornpipe.netlink.number import IFLA_GROUP
 
-LEAVING = 0x48500001
-"""Links of ours that are being deleted; a number nobody else is likely to use."""
-
 
 def change_group(index: int, group: int) -> bytes:
     """Payload of RTM_NEWLINK."""

@@ -55,6 +55,8 @@ _IFINFOMSG = struct.Struct("=BBHiII")
 IFINFOMSG_SIZE = 16
 MADE = 0x48500002
 """Group of every link that is made here; a number nobody else is likely to use."""
+LEAVING = range(0x48510000, 0x48520000)
+"""Groups of links of ours that are being deleted: each request has its own."""
 MADE_ALIAS = "hornpipe:\0"
 """Begins as the alias of a link of ours does (`hornpipe.forwarding.entry.ALIAS`) and is no alias: none has a zero."""
 _TUNNELS = dict.fromkeys(("gre", "ip6gre"), (IFLA_GRE_LOCAL, IFLA_GRE_REMOTE)) | dict.fromkeys(
@@ -189,6 +191,7 @@ class LinkMessage:
         "index",
         "is_port_event",
         "kind",
+        "leaves",
         "mac",
         "master",
         "mtu",
@@ -214,8 +217,9 @@ class LinkMessage:
         self.master = integer(found.get(IFLA_MASTER, b""))
         self.peer = integer(found.get(IFLA_LINK, b""))
         # The alias comes after the link. Until then the group, which comes with it, says that it is ours, of nothing.
-        made = integer(found.get(IFLA_GROUP, b"")) == MADE
-        self.alias = string(found.get(IFLA_IFALIAS, b"")) or (MADE_ALIAS if made else "")
+        group = integer(found.get(IFLA_GROUP, b""))
+        self.alias = string(found.get(IFLA_IFALIAS, b"")) or (MADE_ALIAS if group == MADE else "")
+        self.leaves = group in LEAVING
         self.kind = string(info.get(IFLA_INFO_KIND, b""))
         self.details = details
         self.vxlan = details if self.kind == "vxlan" else {}

@@ -41,7 +41,8 @@ EVERYWHERE: Final = 0
 INSIDE: Final = 1
 NOWHERE: Final = 2
 LONG_LIVED: Final = 4
-"""Only to peers with the long-lived graceful restart capability (RFC 9494 section 4.3)."""
+"""Only to peers with the long-lived graceful restart capability (RFC 9494 section 4.3), or to an internal one without
+it that was configured so; there it is the last choice by LOCAL_PREF 0 (section 4.6)."""
 OWN_NEXT_HOP: Final = 8
 """Only to peers that know us by an address the family can carry."""
 SELF: Final = bytes(4)
@@ -62,7 +63,7 @@ def permits(outlet: Outlet, source: Source, scope: Scope, reflector: bool) -> bo
     to = outlet.peer.source
     if to is source or scope & NOWHERE or (scope & INSIDE and not to.internal):
         return False
-    if scope & LONG_LIVED and not outlet.peer.long_lived:
+    if scope & LONG_LIVED and not (outlet.peer.long_lived or outlet.peer.long_lived_anyway):
         return False
     if source.local:
         return not scope & OWN_NEXT_HOP or outlet.table.family in outlet.peer.next_hops
@@ -75,7 +76,10 @@ def outgoing(block: Block, peer: Peer, identity: Identity) -> bytes:
     """The attributes of a block towards a peer; made once for internal and once for external peers."""
     attributes = block.attributes
     assert attributes is not None  # a rejected block has no routes
-    if not peer.as4:  # rare enough to be made each time
+    if block.scope & LONG_LIVED and not peer.long_lived:
+        made = attr.with_community(_made(attributes, block.source, peer, identity), NO_EXPORT)
+        return attr.with_local_pref(made, 0)
+    if not peer.as4:  # rare enough to be made each time, as the ones before
         return _made(attributes, block.source, peer, identity)
     if peer.source.internal:
         if block.out_internal is None:

@@ -21,6 +21,7 @@ class Peer:
         "families",
         "limit",
         "long_lived",
+        "long_lived_anyway",
         "membership",
         "next_hops",
         "outlets",
@@ -41,6 +42,7 @@ class Peer:
         as4: bool = True,
         next_hops: dict[int, bytes] | None = None,
         long_lived: bool = False,
+        long_lived_anyway: bool = False,
     ) -> None:
         self.source = source
         self.families = families
@@ -51,6 +53,8 @@ class Peer:
         self.as4 = as4
         self.long_lived = long_lived
         """It knows long-lived graceful restart (RFC 9494) and may be told routes that are kept so."""
+        self.long_lived_anyway = long_lived_anyway
+        """It is told them even if it does not (section 4.6): an internal peer that was configured so."""
         self.next_hops: dict[int, bytes] = next_hops if next_hops is not None else {}
         """Family -> our address as this peer knows it, for routes whose next hop is `export.SELF`."""
         self.membership = Membership()

@@ -46,8 +46,8 @@ def _by_community(outlet: Outlet, path: Path) -> str:
         return "community no-advertise"
     if scope & INSIDE and not peer.source.internal:
         return "community no-export, and the peer is external"
-    if scope & LONG_LIVED and not peer.long_lived:
-        return "long-lived stale (RFC 9494), which the peer does not know"
+    if scope & LONG_LIVED and not (peer.long_lived or peer.long_lived_anyway):
+        return "long-lived stale (RFC 9494), which the peer does not know; see send_long_lived_stale"
     return ""
 
 

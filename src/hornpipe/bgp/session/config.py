@@ -99,6 +99,8 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Restart Time we offer (RFC 4724); 0: do not offer graceful restart."""
     long_lived_time: int = 0
     """Long-lived Stale Time we offer, and the longest we grant (RFC 9494); 0: do not offer it."""
+    send_long_lived_stale: bool = False
+    """Long-lived stale routes also if the peer does not know them (section 4.6); for internal peers."""
     restarting: bool = False
     """This process took over from one before whose state it restored (R bit, until the first establishment)."""
     forwarding_preserved: bool | None = None

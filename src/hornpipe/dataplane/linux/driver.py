@@ -17,6 +17,7 @@ from hornpipe.dataplane.linux.inside import look_inside
 from hornpipe.dataplane.linux.inspect import inspect
 from hornpipe.dataplane.linux.lookup import probe, resolve
 from hornpipe.dataplane.linux.namespace import Lent
+from hornpipe.dataplane.linux.reaper import Reaper
 from hornpipe.dataplane.linux.scan import scan_all, scan_learnt, scan_links
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.dataplane.linux.watch import Watcher
@@ -43,6 +44,7 @@ class LinuxDriver:
         self._worker: Worker | None = None
         self._watcher: Watcher | None = None
         self._sock: RouteSocket | None = None
+        self.reaper = Reaper()
         self._lent = Lent()
         self._sequence = 1
 
@@ -50,7 +52,8 @@ class LinuxDriver:
         loop = asyncio.get_running_loop()
         self._worker = Worker(loop)
         self._sock = await self._worker.call(RouteSocket)
-        self._entries = Entries(self._sock, self._lent)
+        await self.reaper.start(loop)
+        self._entries = Entries(self._sock, self._lent, self.reaper.reap)
         self._sink = sink
         self._watcher = Watcher(loop, sink, self._sock.port)
 
@@ -60,6 +63,7 @@ class LinuxDriver:
             self._watcher = None
         if self._worker is not None:
             await self._worker.stop()
+            await self.reaper.stop()
             self._worker = None
         if self._sock is not None:
             self._entries.close()
@@ -163,12 +167,13 @@ class LinuxDriver:
                 _attempt(entry.key, partial(self._entries.put, entry, results), results)
         packed.execute(sock, results)
         self._entries.put_rules([entry for entry in batch.puts if isinstance(entry, Rule)], results)
-        self._entries.remove_together(batch.removals, results)
-        for entry in batch.removals:
+        dismissed = self._entries.dismiss(batch.removals)
+        removals = [entry for entry in batch.removals if entry.key not in dismissed]
+        for entry in removals:
             _attempt(entry.key, partial(self._entries.remove, entry, results), results)
         for stray in batch.strays:
             _attempt(stray_key(stray), partial(self._entries.remove_stray, stray, results), results)
-        self._entries.read_back((*batch.puts, *batch.removals), results)
+        self._entries.read_back((*batch.puts, *removals), results)
         for bridge in batch.learn:
             _attempt(learn_key(bridge), partial(_learn, sock, bridge, results), results)
         return results

@@ -9,6 +9,7 @@ from hornpipe.dataplane.linux.device import Devices, find_link
 from hornpipe.dataplane.linux.gateway import Gateways
 from hornpipe.dataplane.linux.namespace import Lent
 from hornpipe.dataplane.linux.pair import Pairs
+from hornpipe.dataplane.linux.reaper import Reap
 from hornpipe.dataplane.linux.router import Routers, forward
 from hornpipe.dataplane.linux.rule import Rules
 from hornpipe.dataplane.linux.sock import RouteSocket
@@ -19,6 +20,7 @@ from hornpipe.forwarding.entry import (
     PORT_ALIAS,
     Bridge,
     Entry,
+    EntryKey,
     Gateway,
     MplsInput,
     NetnsPort,
@@ -35,11 +37,12 @@ from hornpipe.netlink import link
 class Entries:
     """`results` of the batch in hand collects what the links look like afterwards."""
 
-    def __init__(self, sock: RouteSocket, lent: Lent) -> None:
+    def __init__(self, sock: RouteSocket, lent: Lent, reap: Reap | None = None) -> None:
+        """Without `reap` nothing is dismissed."""
         self._sock = sock
         self._devices = Devices(sock)
         self._routers = Routers(self._devices)
-        self._pairs = Pairs(self._devices, self._routers, lent)
+        self._pairs = Pairs(self._devices, self._routers, lent, reap)
         self._gateways = Gateways(self._devices)
         self._tunnels = Tunnels(self._devices)
         self._rules = Rules(sock)
@@ -80,11 +83,11 @@ class Entries:
         else:
             self._devices.remove_device(entry.name, results)
 
-    def remove_together(self, entries: Iterable[Entry], results: Results) -> None:
-        """The namespace ports among them, as a group; what is left of them, `remove` sees to."""
+    def dismiss(self, entries: Iterable[Entry]) -> set[EntryKey]:
+        """The namespace ports among them, which go together and without anybody's waiting; those that are on their way
+        now. The others are to be `remove`d."""
         pairs = [entry for entry in entries if isinstance(entry, NetnsPort)]
-        if len(pairs) > 1:
-            self._pairs.remove_together(pairs, results)
+        return self._pairs.dismiss(pairs) if pairs else set()
 
     def remove_stray(self, stray: Link, results: Results) -> None:
         """What is marked ours and nobody wants."""

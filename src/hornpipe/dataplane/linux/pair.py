@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import cycle
 
 from hornpipe.dataplane.linux import sysctl
 from hornpipe.dataplane.linux.device import Conflict, Devices, find_link
 from hornpipe.dataplane.linux.namespace import Lent, entered, opened, socket_inside
+from hornpipe.dataplane.linux.reaper import Reap
 from hornpipe.dataplane.linux.router import Routers
 from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.batch import Results
-from hornpipe.forwarding.entry import ALIAS, InterfaceAddress, NetnsPort
+from hornpipe.forwarding.entry import ALIAS, EntryKey, InterfaceAddress, NetnsPort
 from hornpipe.netlink import address, link, route
 from hornpipe.netlink.failure import Failure
-from hornpipe.netlink.group import LEAVING, change_group, delete_group
+from hornpipe.netlink.group import change_group
 from hornpipe.netlink.inner_route import new_inner_route
-from hornpipe.netlink.link import LinkMessage
+from hornpipe.netlink.link import LEAVING, LinkMessage
 from hornpipe.netlink.number import (
     AF_INET,
     AF_INET6,
     NLM_F_CREATE,
     NLM_F_REPLACE,
     RTM_DELADDR,
-    RTM_DELLINK,
     RTM_GETROUTE,
     RTM_NEWADDR,
     RTM_NEWLINK,
@@ -32,10 +33,12 @@ from hornpipe.netlink.number import (
 
 
 class Pairs:
-    def __init__(self, devices: Devices, routers: Routers, lent: Lent) -> None:
+    def __init__(self, devices: Devices, routers: Routers, lent: Lent, reap: Reap | None) -> None:
         self._devices = devices
         self._routers = routers
         self._lent = lent
+        self._reap = reap
+        self._groups = cycle(LEAVING)
         self._given: dict[str, frozenset[InterfaceAddress]] = {}
         """Addresses given to each inside interface: what is no longer wanted goes, what others added stays."""
 
@@ -44,7 +47,7 @@ class Pairs:
         with opened(entry.netns, self._lent) as descriptor, socket_inside(entry.netns, descriptor) as inside:
             host = self._devices.link(entry.name)
             inner = find_link(inside, link.by_name(entry.inside))
-            if host is not None and not _is_pair(host, inner):
+            if host is not None and (host.leaves or not _is_pair(host, inner)):
                 if not host.alias.startswith(ALIAS):
                     raise Conflict(f"{entry.name} exists and is not hornpipe's: remove or rename it")
                 self._devices.delete(host.index)
@@ -107,22 +110,26 @@ class Pairs:
             payload = new_inner_route(prefix, length, gateway, index)
             inside.request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload)
 
-    def remove_together(self, entries: Sequence[NetnsPort], results: Results) -> None:
-        """Deleting one pair waits for all processors to pass (17 ms), deleting a group does once. What is refused here
-        is left for who removes one after another."""
-        marked: list[int] = []
+    def dismiss(self, entries: Iterable[NetnsPort]) -> set[EntryKey]:
+        """Hands their links to the reaper. What is refused here is left for who removes one after another."""
+        indexes: list[int] = []
+        dismissed: set[EntryKey] = set()
+        if self._reap is None:
+            return dismissed
+        group = next(self._groups)
         for entry in entries:
             found = self._devices.link(entry.name)
             if found is not None and found.alias.startswith(ALIAS):
                 try:
-                    self._devices.change(change_group(found.index, LEAVING))
+                    self._devices.change(change_group(found.index, group))
                 except Failure:
                     continue  # it went by itself, as a pair does with its namespace
-                marked.append(found.index)
-        if marked and self._devices.sock.attempt(
-            RTM_DELLINK, 0, delete_group(LEAVING), errno.ENODEV, errno.EBUSY, errno.EOPNOTSUPP
-        ):
-            results.gone += marked
+                indexes.append(found.index)
+                dismissed.add(entry.key)
+                self.forget(entry.name)
+        if indexes:
+            self._reap(group, indexes)
+        return dismissed
 
     def forget(self, name: str) -> None:
         self._given.pop(name, None)

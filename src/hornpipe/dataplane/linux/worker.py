@@ -1,4 +1,4 @@
-"""The one kernel thread: jobs in order, results back in the asyncio loop.
+"""A kernel thread: jobs in order, results back in the asyncio loop.
 
 Taking RTNL can last (deleting twenty bridges: a second), so nothing that does is called in the loop.
 """
@@ -16,10 +16,10 @@ _Job = tuple[Callable[[], Any], Callable[[Any, BaseException | None], None]]
 
 
 class Worker:
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, name: str = "hornpipe-kernel") -> None:
         self._loop = loop
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="hornpipe-kernel", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     def submit(self, job: Callable[[], T], done: Callable[[T, BaseException | None], None]) -> None:
