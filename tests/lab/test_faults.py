@@ -263,6 +263,46 @@ def test_damaged_intent(site: Site) -> None:
     trial.end().untouched()
 
 
+def attach_to(workload: Workload, instance: str, rt: str) -> None:
+    """Without a number."""
+    words = ("instance", instance, "rt", rt, "ip", f"{workload.v4}/24", "mac", workload.mac, "wait")
+    workload.node.run("hornpipe", "attach", "--netns", workload.name, *words)
+
+
+def vnis(workload: Workload) -> dict[str, int]:
+    return {row["name"]: row["vni"] for row in workload.node.rows("/v1/instances")}
+
+
+def test_damaged_intent_without_numbers(site: Site) -> None:
+    """As before, but nobody says a VNI, clients ask again in another order, and the daemon is killed between."""
+    _, (one, two) = make_pair(site, "hornpipe")
+    targets = {"blue": "64512:200", "green": "64512:300"}
+    stations: dict[str, list[Workload]] = {}
+    for name, number in (("blue", 20), ("green", 30)):
+        for there in (one, two):
+            workload = Workload(f"{name}{there.number}", there.node, number + there.number)
+            there.node.host.ip(f"netns add {workload.name}")
+            attach_to(workload, name, targets[name])
+            stations.setdefault(name, []).append(workload)
+        stations[name][0].pings(stations[name][1].v4)
+    before = vnis(two)
+    trial = Trial("damaged intent file, clients ask again in another order, without numbers", *stations["blue"])
+    trial.begins()
+    two.node.kill()
+    two.node.host.write(f"{two.node.runtime_dir}/intent.json", '{"version": 1, "sou')
+    two.node.start()
+    attach_to(stations["green"][1], "green", targets["green"])
+    two.node.kill()
+    two.node.start()
+    assert not all(gate["open"] for gate in two.node.status()["gates"])
+    attach_to(stations["blue"][1], "blue", targets["blue"])
+    two.attach()
+    assert vnis(two) == before
+    two.node.hornpipe("prune")
+    trial.repaired("fresh", fresh(one, two))
+    trial.end().untouched()
+
+
 def test_flush(site: Site) -> None:
     """A stop leaves forwarding in place; `hornpipe flush` takes it down, and so does --flush-on-stop."""
     _, (one, two) = make_pair(site, "hornpipe")

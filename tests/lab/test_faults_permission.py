@@ -11,8 +11,9 @@ import time
 
 import pytest
 
+from hornpipe.forwarding.listing import listing
 from tests.forwarding.world import VTEP2, VTEP3, ip, mac
-from tests.lab.dataplane_host import DataplaneHost, fdb_self, running, sh
+from tests.lab.dataplane_host import DataplaneHost, devices, fdb_master, fdb_self, running, sh
 from tests.lab.trial import Trial
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
@@ -76,6 +77,34 @@ async def test_permission_lost_and_regained() -> None:
             await host.until(lambda t=turn: is_right(host, 149 + 50 * t), limit=15)
             trial.took(time.monotonic() - began)
         trial.end()
+
+
+async def test_what_could_not_go_goes_when_permission_is_back() -> None:
+    """A device of ours that nobody wants, an entry, and somebody else's permanent entry in the way of one of ours."""
+    sh("ip link add hp-br7 type bridge && ip link set hp-br7 alias hornpipe:old")
+    async with running() as host:
+        host.instance()
+        for number in range(1, 20):
+            remote(host, number)
+        await host.settle()
+        sh("ip link add d0 type veth peer name d1 && ip link set d0 master hp-br100 up")
+        await in_kernel_thread(host, False)
+        host.forwarding.prune()
+        host.want(host.fdb, mac(1), None)
+        taken = mac(2).hex(":")
+        sh(f"bridge fdb del {taken} dev hp-vx100 master; bridge fdb replace {taken} dev d0 master permanent")
+        host.dataplane.pump(time.monotonic())
+        keys = ("hp-br7", mac(1).hex(":"), taken)
+        await host.until(lambda: all("permitted" in refusals(host).get(key, "") for key in keys), limit=3)
+        await in_kernel_thread(host, True)
+        await host.until(lambda: not refusals(host), limit=7)
+        assert "hp-br7" not in devices()
+        assert mac(1).hex(":") not in fdb_self()
+        assert fdb_master().get(taken) == "hp-vx100"
+
+
+def refusals(host: DataplaneHost) -> dict[str, str]:
+    return {row.key: row.reason for row in listing(host.forwarding, status="error")}
 
 
 def is_right(host: DataplaneHost, count: int) -> bool:
