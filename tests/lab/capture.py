@@ -26,7 +26,7 @@ class Capture:
         """The packets' lines."""
         if self.process.running:
             self.process.signal(signal.SIGINT)
-            self.process.popen.wait(10)
+            self.process.popen.wait(60)
         return [line for line in self.process.output().splitlines() if line[:2].isdigit()]
 
     @property

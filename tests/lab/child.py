@@ -22,8 +22,10 @@ from hornpipe.demo import sandbox
 from tests.lab.features import beyond, lacking
 
 Kind = Literal["sandbox", "guest"]
-TIME_LIMIT = 900.0
-"""Of a whole child: single tests have pytest-timeout's."""
+TIME_LIMIT = 7200.0
+"""Of a whole child, for the case that this process cannot end it."""
+SILENCE = 900.0
+"""Seconds without a report after which a child is taken for dead: a test ends by pytest-timeout long before."""
 LIVES = 3
 """How often the rest of the tests is given to another child."""
 
@@ -71,7 +73,7 @@ class Child:
         self.reports.touch()
         (self.directory / "tests").write_text("".join(f"{item.nodeid}\n" for item in items))
         self.log = self.directory / "log"
-        self.begun = time.monotonic()
+        self.begun = self.heard = time.monotonic()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 self._argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=config.rootpath
@@ -90,14 +92,17 @@ class Child:
         return self.process.poll() is not None
 
     def drain(self) -> None:
-        """Replay what was reported since the last call."""
+        """Replay what was reported since the last call; end a child that has said nothing for too long."""
         with self.reports.open() as file:
             file.seek(self._position)
             for line in iter(file.readline, ""):
                 if not line.endswith("\n"):
                     return
                 self._position = file.tell()
+                self.heard = time.monotonic()
                 self._replay(json.loads(line))
+        if time.monotonic() - self.heard > SILENCE and not self.over:
+            self._end()
 
     def _replay(self, told: dict[str, Any]) -> None:
         hook = self.config.hook
@@ -137,10 +142,13 @@ class Child:
 
     def close(self) -> None:
         if not self.over:
-            self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            self._end()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _end(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

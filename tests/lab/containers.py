@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hornpipe.demo.node import Node
-from hornpipe.demo.until import until
+from hornpipe.demo.until import LIMIT, until
 from tests.cni.leases import leases_in
 from tests.cni.libcni import Runtime
 
@@ -39,7 +39,7 @@ class Cni:
         self.host.ip(f"netns add {name}")
         return f"/run/netns/{name}"
 
-    def pings(self, name: str, address: str, limit: float = 15.0) -> None:
+    def pings(self, name: str, address: str, limit: float = LIMIT) -> None:
         what = f"{name} on {self.host.name} pings {address}"
         until(what, lambda: self.host.ping(address, netns=name), limit=limit, every=0.1)
 

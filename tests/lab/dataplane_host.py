@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from hornpipe.dataplane.linux.driver import LinuxDriver
@@ -15,9 +14,7 @@ from hornpipe.dataplane.pump import Dataplane
 from hornpipe.forwarding.entry import Entry
 from hornpipe.forwarding.state import Forwarding
 from tests.forwarding.world import BRIDGE, VXLAN, Table
-
-IN_TIME = 5.0
-"""Whatever others break is repaired within this many seconds."""
+from tests.until import until
 
 
 def sh(command: str, check: bool = True) -> str:
@@ -85,15 +82,7 @@ class DataplaneHost:
     async def settle(self) -> None:
         """Until the driver has done what there is to do."""
         self.dataplane.pump(time.monotonic())
-        await self.until(lambda: self.dataplane.idle, limit=20, every=0.001)
-
-    async def until(self, condition: Callable[[], bool], limit: float = IN_TIME, every: float = 0.02) -> float:
-        """Seconds until the condition holds; fails after `limit`."""
-        begun = time.monotonic()
-        while not condition():
-            assert time.monotonic() - begun < limit, "not in time"
-            await asyncio.sleep(every)
-        return time.monotonic() - begun
+        await until(lambda: self.dataplane.idle, "the driver is done", every=0.001)
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from hornpipe.demo import node
 from hornpipe.demo.host import Host
 from hornpipe.demo.node import Node
 from hornpipe.demo.site import Site
-from hornpipe.demo.until import until
+from hornpipe.demo.until import LIMIT, until
 from tests.lab import bird, frr, gobgp
 
 RR = "192.0.2.100"
@@ -102,7 +102,7 @@ class Workload(NamedTuple):
     def v6(self) -> str:
         return f"2001:db8:1::{self.number:x}"
 
-    def pings(self, address: str, limit: float = 15.0) -> None:
+    def pings(self, address: str, limit: float = LIMIT) -> None:
         what = f"{self.name} on {self.node.host.name} pings {address}"
         until(what, lambda: self.node.host.ping(address, netns=self.name), limit=limit, every=0.1)
 

@@ -16,7 +16,7 @@ from hornpipe.demo import node
 from hornpipe.demo.host import Host, Process
 from hornpipe.demo.node import Node
 from hornpipe.demo.site import Site
-from hornpipe.demo.until import until
+from hornpipe.demo.until import LIMIT, until
 from tests.lab import frr, gobgp
 from tests.lab.overlay import RR
 
@@ -275,7 +275,7 @@ REFLECTORS: dict[str, Callable[[Host, Sequence[str]], Process]] = {
 # ---- checks
 
 
-def pings(site: Site, one: tuple[str, str], other: tuple[str, str], limit: float = 20.0) -> None:
+def pings(site: Site, one: tuple[str, str], other: tuple[str, str], limit: float = LIMIT) -> None:
     """(VPN, host) reaches (VPN, host), by IPv4 and IPv6, and the other way round."""
     for (vpn, name), (far, target) in ((one, other), (other, one)):
         for address in (v4(far, target), v6(far, target)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ctypes
 import json
@@ -20,6 +19,7 @@ from hornpipe.forwarding.table import BulkKind, Hop, Hops, route_key
 from hornpipe.net.ip import Address
 from tests.forwarding.world import Table
 from tests.lab.dataplane_host import Core, sh
+from tests.until import until
 
 TABLE = 10001
 VRF = Vrf(name="hp-vrf1", instance="red", table=TABLE)
@@ -99,9 +99,9 @@ class RoutedHost:
         value: Hops | None = hops or None
         self.want("route", device, prefix(text), value)
 
-    async def settle(self, limit: float = 20.0) -> None:
+    async def settle(self) -> None:
         self.dataplane.pump(time.monotonic())
-        await until(lambda: self.dataplane.idle, limit, 0.002)
+        await until(lambda: self.dataplane.idle, "the driver is done", every=0.002)
 
     # ---- what the kernel says
 
@@ -153,15 +153,6 @@ def _first(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         found["labels" if name in found else name] = value
     return found
-
-
-async def until(condition: Any, limit: float = 5.0, every: float = 0.02) -> float:
-    """Seconds until the condition holds; fails after `limit`."""
-    begun = time.monotonic()
-    while not condition():
-        assert time.monotonic() - begun < limit, "not in time"
-        await asyncio.sleep(every)
-    return time.monotonic() - begun
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from hornpipe.demo.host import Host
-from hornpipe.demo.until import TooLate
+from hornpipe.demo.until import LIMIT, TooLate
 from tests.lab import wire
 
 
@@ -39,7 +39,7 @@ class Speaker:
 
     @classmethod
     def connect(
-        cls, host: Host, address: str, local: str, port: int = 179, limit: float = 20.0, **how: object
+        cls, host: Host, address: str, local: str, port: int = 179, limit: float = LIMIT, **how: object
     ) -> Speaker:
         """A session from `host`, with source address `local`, which is the router id too unless given."""
         end = time.monotonic() + limit
@@ -60,7 +60,7 @@ class Speaker:
                 time.sleep(0.1)
 
     @classmethod
-    def accept(cls, listener: socket.socket, limit: float = 20.0, **how: object) -> Speaker:
+    def accept(cls, listener: socket.socket, limit: float = LIMIT, **how: object) -> Speaker:
         listener.settimeout(limit)
         connection, _ = listener.accept()
         connection.settimeout(None)
@@ -115,13 +115,15 @@ class Speaker:
         for kind, body in found:
             if kind == wire.NOTIFICATION:
                 raise SessionEnded(f"NOTIFICATION {body[0]}/{body[1]} {body[2:]!r}")
+            if kind == wire.KEEPALIVE and self.peer_open:
+                self.connection.sendall(wire.message(wire.KEEPALIVE))
         return found
 
     def updates(self, limit: float) -> list[bytes]:
         """The UPDATEs that come within `limit` seconds (at least one turn)."""
         return [body for kind, body in self.receive(limit) if kind == wire.UPDATE]
 
-    def expect_routes(self, wanted: int, limit: float = 10.0) -> set[bytes]:
+    def expect_routes(self, wanted: int, limit: float = LIMIT) -> set[bytes]:
         """Wait until `wanted` E-VPN routes are held; all of them."""
         held: set[bytes] = set()
         end = time.monotonic() + limit

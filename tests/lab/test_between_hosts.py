@@ -24,7 +24,7 @@ def test_two_hosts(site: Site, kind: str) -> None:
         source.pings(target.v6)
     with Watch(two.node.host) as watch:
         one.node.run("hornpipe", "detach", "--netns", one.name)
-        watch.wait_for(0, 5, what="del", kind="vtep", key=one.mac)
+        watch.wait_for(0, 60, what="del", kind="vtep", key=one.mac)
     until("its routes are gone", lambda: not two.node.rows("/v1/routes", mac=one.mac))
     assert not two.node.host.ping(one.v4, netns=two.name)
 
@@ -61,9 +61,8 @@ def test_with_an_frr_edge(site: Site, kind: str) -> None:
         until("FRR pings, IPv6", lambda side=hornpipe_side: pe.ping(side.v6, netns="w3"))  # type: ignore[misc]
         hornpipe_side.pings("10.1.0.3")
         hornpipe_side.pings("2001:db8:1::3")
-    routes = one.node.rows("/v1/routes", mac=FRR_MAC)
+    routes = until("FRR has told of its workload", lambda: one.node.rows("/v1/routes", mac=FRR_MAC))
     assert {route["next_hop"] for route in routes} == {FRR_PE}
     assert f"64512:{VNI}" in routes[0]["route_targets"]
-    known = daemons.vtysh(f"show evpn mac vni {VNI}")
-    assert one.mac in known
-    assert two.mac in known
+    for each in (one, two):
+        until("FRR knows its MAC", lambda mac=each.mac: mac in daemons.vtysh(f"show evpn mac vni {VNI}"))  # type: ignore[misc]

@@ -12,7 +12,7 @@ from tests.lab.cri import CriError
 from tests.lab.overlay import HOSTS, make_edges, make_reflector
 from tests.lab.test_cni import red
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.netns
 DECLARED = {"ips": True, "mac": True, "io.kubernetes.cri.pod-annotations": True}
 
 

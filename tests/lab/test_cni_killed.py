@@ -43,7 +43,7 @@ def start_victim(cni: Cni, step: str) -> None:
 
 
 def came_back(cni: Cni) -> None:
-    assert cni.node.process.popen.wait(10) != 0
+    assert cni.node.process.popen.wait(60) != 0
     cni.node.start()
     until("it serves CNI", lambda: is_ready(cni))
 
@@ -80,7 +80,7 @@ def test_killed_in_del(cni: Cni, step: str) -> None:
     came_back(cni)
     cni.assert_nothing_left(step)
     assert "eth0" not in cni.host.shell("ip -o link", netns="c")
-    assert "hornpipe-cni" not in cni.host.run("nft", "list", "tables").stdout
+    until("the table is gone", lambda: "hornpipe-cni" not in cni.host.run("nft", "list", "tables").stdout)
     cni.runtime.add(NET, "c", "/run/netns/c")
     cni.pings("c", "10.1.0.1")
 

@@ -16,7 +16,7 @@ from tests.lab.containers import BIN, REFERENCE, Cni
 from tests.lab.overlay import HOSTS, make_edges, make_reflector
 from tests.lab.test_cni import red
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.netns
 
 STORAGE = '[storage]\ndriver = "vfs"\ngraphroot = "/run/containers/store"\nrunroot = "/run/containers/run"\n'
 ENGINE = f"""

@@ -36,6 +36,8 @@ from tests.lab.dataplane_host import (
     sh,
     snapshot,
 )
+from tests.lab.watch import QUIET
+from tests.until import until
 
 pytestmark = pytest.mark.netns
 
@@ -226,7 +228,7 @@ async def test_ten_thousand_in_and_out() -> None:
         assert len(fdb_self()) == len(fdb_master()) == len(neighbours()) == 100
         assert host.driver._watcher.events < 5000, "nor does their withdrawal"
         sh(f"bridge fdb del {text(mac(1))} dev hp-vx100 self")
-        await host.until(lambda: len(fdb_self()) == 100), "and the ears are open again"
+        await until(lambda: len(fdb_self()) == 100), "and the ears are open again"
 
 
 # ---- what is in the way
@@ -240,10 +242,10 @@ async def test_an_interface_that_comes_goes_and_comes_back() -> None:
         assert host.forwarding.entry_status(("port", "h4br1")) == ("pending", "interface h4br1 does not exist")
         for _ in range(2):
             sh("ip link add h4br1 type veth peer name h4br1p")
-            await host.until(lambda: fdb_master().get(text(mac(9))) == "h4br1")
+            await until(lambda: fdb_master().get(text(mac(9))) == "h4br1")
             assert host.core.presence["h4br1"] is True
             sh("ip link del h4br1")
-            await host.until(lambda: host.core.presence["h4br1"] is False)
+            await until(lambda: host.core.presence["h4br1"] is False)
 
 
 async def test_what_is_somebody_elses_is_not_touched() -> None:
@@ -262,8 +264,8 @@ async def test_what_is_somebody_elses_is_not_touched() -> None:
             "hp-vx100 exists, is not what is wanted and not hornpipe's: remove or rename it",
         )
         sh(f"ip link set {TAP} nomaster; ip link del hp-vx100")
-        await host.until(lambda: host.forwarding.entry_status(VXLAN.key) == ("done", ""))
-        await host.until(lambda: host.forwarding.entry_status(port().key) == ("done", ""))
+        await until(lambda: host.forwarding.entry_status(VXLAN.key) == ("done", ""))
+        await until(lambda: host.forwarding.entry_status(port().key) == ("done", ""))
 
 
 async def test_the_kernels_own_words_are_the_reason() -> None:
@@ -300,11 +302,16 @@ async def test_a_changed_vni_makes_the_device_anew() -> None:
 
 @contextlib.contextmanager
 def events() -> Iterator[list[int]]:
-    """Types of the link and neighbour notifications of the time inside, ours and all others'."""
+    """Types of the link and neighbour notifications of the time inside, ours and all others'; what is told late of the
+    time before is waited for."""
     heard: list[int] = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as listener:
         listener.bind((0, 1 | 4))
         widen(listener)
+        listener.settimeout(QUIET)
+        with contextlib.suppress(TimeoutError):
+            while listener.recv(65536):
+                pass
         listener.setblocking(False)
         yield heard
         with contextlib.suppress(BlockingIOError):
@@ -487,20 +494,20 @@ async def test_damage_is_repaired(damage: str) -> None:
         await populated(host)
         assert snapshot() == COMPLETE
         sh(DAMAGE[damage])
-        await host.until(lambda: snapshot() == COMPLETE and flags() == FLAGS)
+        await until(lambda: snapshot() == COMPLETE and flags() == FLAGS)
 
 
 async def test_a_bulk_flush_is_noticed_though_no_event_tells() -> None:
     async with running() as host:
         await populated(host)
         bulk_flush("hp-vx100")
-        await host.until(lambda: snapshot() == COMPLETE)
+        await until(lambda: snapshot() == COMPLETE)
         for number in range(10, 3000):
             host.want(host.fdb, mac(number), (VTEP2, 0, False))
         await host.settle()
         host.driver.mute(frozenset({devices()["hp-vx100"]["ifindex"]}))  # newer kernels do tell
         bulk_flush("hp-vx100")
-        await host.until(lambda: len(fdb_self()) == 2994)
+        await until(lambda: len(fdb_self()) == 2994)
         assert host.dataplane.repairs >= 1
 
 
@@ -513,8 +520,8 @@ async def test_lost_events_lead_to_a_resync() -> None:
         assert host.driver._watcher is not None
         host.driver._watcher._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         sh(f"ip neigh flush dev hp-br100 nud all; ip link set {TAP} nomaster")  # while the loop hears nothing
-        await host.until(lambda: len(neighbours()) == 1494)
-        await host.until(lambda: fdb_master().get(text(mac(9))) == TAP)
+        await until(lambda: len(neighbours()) == 1494)
+        await until(lambda: fdb_master().get(text(mac(9))) == TAP)
         assert host.dataplane.resyncs >= 1
 
 
@@ -530,11 +537,11 @@ async def test_gateway_addresses_come_back() -> None:
 
         assert held()
         sh("ip addr flush dev hp-br100")
-        await host.until(held)
+        await until(held)
         sh("ip link set hp-br100 down; ip link set hp-br100 up")  # takes IPv6 addresses off
-        await host.until(held)
+        await until(held)
         sh("ip link set hp-br100 address 02:00:00:00:77:77")
-        await host.until(held)
+        await until(held)
         host.forwarding.set(Gateway(bridge="hp-br100", instance="red", addresses=(v6,), mac=mac(1)))
         await host.settle()
         assert "10.1.0.1" not in sh("ip addr show dev hp-br100")
@@ -551,8 +558,12 @@ def frame_from(device: str, source: bytes) -> None:
 
 async def test_macs_on_an_existing_bridge_are_learnt_moved_and_aged() -> None:
     sh(f"ip link add h4br0 type bridge; ip link set h4br0 up; ip link set {TAP} master h4br0 up")
-    await asyncio.sleep(0.1)
-    frame_from(f"{TAP}p", mac(41))
+
+    def learnt() -> bool:
+        frame_from(f"{TAP}p", mac(41))  # again and again: a port that has just come up may still drop it
+        return text(mac(41)) in fdb_master("h4br0")
+
+    await until(learnt)
     async with running() as host:
         host.forwarding.set(Bridge(name="h4br0", instance="red", owned=False))
         host.forwarding.set(Vxlan(name="hp-vx100", instance="red", vni=100, local=VTEP1, bridge="h4br0"))
@@ -560,23 +571,23 @@ async def test_macs_on_an_existing_bridge_are_learnt_moved_and_aged() -> None:
         await host.settle()
         assert ("h4br0", TAP, mac(41), True) in host.core.macs, "known before we came"
         frame_from(f"{TAP}p", mac(42))
-        await host.until(lambda: ("h4br0", TAP, mac(42), True) in host.core.macs)
+        await until(lambda: ("h4br0", TAP, mac(42), True) in host.core.macs)
         host.want(host.fdb, mac(43), (VTEP2, 0, False))
         await host.settle()
         frame_from(f"{TAP}p", mac(43))
-        await host.until(lambda: ("h4br0", TAP, mac(43), True) in host.core.macs)
+        await until(lambda: ("h4br0", TAP, mac(43), True) in host.core.macs)
         host.want(host.fdb, mac(43), None)
         await host.settle()
         assert fdb_master("h4br0").get(text(mac(43))) == TAP
         assert fdb_self() == {}
         sh(f"bridge fdb del {text(mac(42))} dev {TAP} master")
-        await host.until(lambda: ("h4br0", TAP, mac(42), False) in host.core.macs)
+        await until(lambda: ("h4br0", TAP, mac(42), False) in host.core.macs)
         sh("ip link set h4br0 type bridge ageing_time 100")
-        await host.until(lambda: ("h4br0", TAP, mac(41), False) in host.core.macs, limit=20)
+        await until(lambda: ("h4br0", TAP, mac(41), False) in host.core.macs)
         frame_from(f"{TAP}p", mac(44))
-        await host.until(lambda: ("h4br0", TAP, mac(44), True) in host.core.macs)
+        await until(lambda: ("h4br0", TAP, mac(44), True) in host.core.macs)
         sh(f"ip link set {TAP} nomaster")
-        await host.until(lambda: ("h4br0", TAP, mac(44), False) in host.core.macs)
+        await until(lambda: ("h4br0", TAP, mac(44), False) in host.core.macs)
 
 
 async def test_a_trunk_of_our_own_bridge_learns_and_the_other_ports_do_not() -> None:
@@ -588,7 +599,7 @@ async def test_a_trunk_of_our_own_bridge_learns_and_the_other_ports_do_not() -> 
             frame_from(f"{TAP}p", mac(42))  # again and again: a port that has just come up may still drop it
             return ("hp-br100", TAP, mac(42), True) in host.core.macs
 
-        await host.until(learnt)
+        await until(learnt)
         assert {row[1] for row in host.core.macs} == {TAP}
 
 
@@ -658,7 +669,7 @@ async def test_a_namespace_by_path_and_by_process() -> None:
         host.instance(by_path)
         await host.settle()
         assert "e1" in inside("link show")
-        pid = sh("ip netns exec h4c1 sh -c 'sleep 30 >/dev/null 2>&1 & echo $!'").strip()
+        pid = sh("ip netns exec h4c1 sh -c 'sleep 300 >/dev/null 2>&1 & echo $!'").strip()
         try:
             host.forwarding.set(
                 NetnsPort(
@@ -694,12 +705,12 @@ async def test_a_namespace_that_is_missing_occupied_or_replaced() -> None:
         await host.settle()
         assert host.forwarding.entry_status(NETNS.key) == ("done", "")
         sh("ip netns del h4c1")
-        await host.until(lambda: host.forwarding.entry_status(NETNS.key)[0] == "error")
+        await until(lambda: host.forwarding.entry_status(NETNS.key)[0] == "error")
         sh("ip netns add h4c1")
-        await host.until(lambda: host.forwarding.entry_status(NETNS.key) == ("done", ""), limit=8)
+        await until(lambda: host.forwarding.entry_status(NETNS.key) == ("done", ""))
         assert "10.1.0.7/24" in inside("addr show dev eth0")
         inside("link del eth0")
-        await host.until(lambda: "10.1.0.7/24" in sh("ip -n h4c1 addr show dev eth0", check=False))
+        await until(lambda: "10.1.0.7/24" in sh("ip -n h4c1 addr show dev eth0", check=False))
 
 
 async def test_the_watcher_hears_what_others_do_to_devices_of_no_concern_and_does_nothing() -> None:

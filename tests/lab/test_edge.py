@@ -28,8 +28,8 @@ def test_arp_and_neighbour_discovery_do_not_cross(site: Site) -> None:
     with Capture(host, "u0", inner) as capture:
         for _ in range(3):
             host.run("ip", "neigh", "flush", "dev", "eth0", netns=one.name)
-            assert host.ping(two.v4, netns=one.name)
-            assert host.ping(two.v6, netns=one.name)
+            assert host.ping(two.v4, netns=one.name, limit=10)
+            assert host.ping(two.v6, netns=one.name, limit=10)
     ours = [line for line in capture.stop() if f"who-has {two.v4} " in line or f"who has {two.v6}" in line]
     assert ours == []
 
@@ -37,7 +37,7 @@ def test_arp_and_neighbour_discovery_do_not_cross(site: Site) -> None:
 def test_full_size_frames(site: Site) -> None:
     """The underlay's 1550 carry 1500 inside; a frame more is refused inside, not lost outside."""
     _, (one, two) = make_pair(site, "hornpipe")
-    whole = ["ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1472", two.v4]
+    whole = ["ping", "-n", "-c", "1", "-W", "10", "-M", "do", "-s", "1472", two.v4]
     assert one.node.host.run(*whole, netns=one.name, check=False).returncode == 0
     more = [word.replace("1472", "1473") for word in whole]
     refused = one.node.host.run(*more, netns=one.name, check=False)
@@ -80,7 +80,7 @@ def test_ipv6_underlay(site: Site) -> None:
     one, two = workloads
     one.pings(two.v4)
     two.pings(one.v6)
-    routes = one.node.rows("/v1/routes", mac=two.mac)
+    routes = until("its routes", lambda: one.node.rows("/v1/routes", mac=two.mac))
     assert {route["next_hop"] for route in routes} == {addresses["h2"]}
 
 

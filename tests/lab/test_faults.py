@@ -116,7 +116,7 @@ def test_both_reflectors_beyond_the_time(site: Site) -> None:
     vxlan = f"hp-vx{VNI}"
     for here, there in ((one, two), (two, one)):
         gone = lambda h=here, t=there: t.mac not in h.node.host.shell(f"bridge fdb show dev {vxlan}")  # noqa: E731
-        until("it is gone", gone, limit=30)
+        until("it is gone", gone)
     trial.begins()
     for reflector in reflectors:
         reflector.start()

@@ -17,8 +17,6 @@ from tests.lab.routed import UNDERLAY
 from tests.lab.test_faults import fresh
 from tests.lab.trial import Trial
 
-pytestmark = pytest.mark.timeout(180)
-
 HOUR = 3600
 
 

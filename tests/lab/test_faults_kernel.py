@@ -15,7 +15,7 @@ from tests.lab.overlay import VNI, Workload, make_pair
 from tests.lab.test_faults import announce, far_entries, fresh, with_speaker
 from tests.lab.trial import Trial
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.netns
 
 BRIDGE, VXLAN = f"hp-br{VNI}", f"hp-vx{VNI}"
 

@@ -17,7 +17,7 @@ from tests.lab.speaker import Speaker
 from tests.lab.test_faults import with_speaker
 from tests.lab.trial import Trial
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.netns
 
 VXLAN = f"hp-vx{VNI}"
 HERE, THERE = "192.0.2.77", "192.0.2.78"

@@ -24,7 +24,7 @@ from tests.lab.speaker import Speaker
 from tests.lab.test_faults import BLOCK, fresh
 from tests.lab.trial import Trial
 
-pytestmark = [pytest.mark.kernel("nft", "vxlan"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kernel("nft", "vxlan")
 
 CUT = """
 nft add table inet cut
@@ -49,7 +49,7 @@ def test_half_open(site: Site) -> None:
     trial = Trial("half-open TCP: BGP's packets vanish until the hold time (3 s) has passed", one, two)
     for _ in range(3):
         two.node.host.shell(CUT)
-        until("both ends notice", lambda: not two.node.established(), limit=15)
+        until("both ends notice", lambda: not two.node.established())
         trial.begins()
         two.node.host.shell("nft delete table inet cut")
         trial.repaired("there is a session", two.node.established)
@@ -130,7 +130,7 @@ def test_shouting(site: Site) -> None:
             (block,) = routes_of(2, 1, number)
             trial.begins()
             quiet.send(wire.reach(wire.EVPN, "192.0.2.2", block, BLOCK))
-            trial.repaired("it is told", lambda b=block: await_route(reader, b, 20) is None)  # type: ignore[misc]
+            trial.repaired("it is told", lambda b=block: await_route(reader, b, 60) is None)  # type: ignore[misc]
     trial.end()
     assert said[0] > 10_000
     assert resident(reflector.process.pid) - before < 100 << 20
@@ -159,7 +159,7 @@ def test_slow_reader(site: Site) -> None:
                 heard.update(wire.split_evpn(wire.nlri_of(body)[0]))
         return len(heard) == 10_000
 
-    trial.repaired("the last version of all", all_heard, limit=60)
+    trial.repaired("the last version of all", all_heard)
     trial.end()
     (row,) = (row for row in reflector.rows("/v1/peers") if row["peer"] == "192.0.2.2")
     assert row["state"] == "ESTABLISHED"
@@ -185,7 +185,7 @@ def test_withdrawals_of_nothing(site: Site) -> None:
             before = resident(reflector.process.pid)
     (nlri,) = routes_of(1, 1)
     speaker.send(wire.reach(wire.EVPN, "192.0.2.1", nlri, BLOCK))
-    trial.repaired("what came after them is there", lambda: reflector.status()["routes_received"] == 1, limit=60)
+    trial.repaired("what came after them is there", lambda: reflector.status()["routes_received"] == 1)
     trial.end()
     assert resident(reflector.process.pid) - before < 20 << 20
     speaker.close()

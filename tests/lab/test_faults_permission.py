@@ -15,8 +15,9 @@ from hornpipe.forwarding.listing import listing
 from tests.forwarding.world import VTEP2, VTEP3, ip, mac
 from tests.lab.dataplane_host import DataplaneHost, devices, fdb_master, fdb_self, running, sh
 from tests.lab.trial import Trial
+from tests.until import until
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.netns
 
 CAP_NET_ADMIN = 12
 VERSION_3 = 0x20080522
@@ -68,13 +69,13 @@ async def test_permission_lost_and_regained() -> None:
             remote(host, 1, VTEP3 if turn == 0 else VTEP2)
             sh(f"bridge fdb del {mac(2).hex(':')} dev hp-vx100 dst 10.0.0.2 self")
             key = mac(100 + 50 * turn)
-            await host.until(lambda k=key: host.forwarding.status(host.fdb, k)[0] == "error", limit=3)
+            await until(lambda k=key: host.forwarding.status(host.fdb, k)[0] == "error")
             _, reason = host.forwarding.status(host.fdb, key)
             assert "permitted" in reason
             assert len(fdb_self()) == len(held) - 1  # nothing else went
             await in_kernel_thread(host, True)
             began = time.monotonic()
-            await host.until(lambda t=turn: is_right(host, 149 + 50 * t), limit=15)
+            await until(lambda t=turn: is_right(host, 149 + 50 * t))
             trial.took(time.monotonic() - began)
         trial.end()
 
@@ -95,9 +96,9 @@ async def test_what_could_not_go_goes_when_permission_is_back() -> None:
         sh(f"bridge fdb del {taken} dev hp-vx100 master; bridge fdb replace {taken} dev d0 master permanent")
         host.dataplane.pump(time.monotonic())
         keys = ("hp-br7", mac(1).hex(":"), taken)
-        await host.until(lambda: all("permitted" in refusals(host).get(key, "") for key in keys), limit=3)
+        await until(lambda: all("permitted" in refusals(host).get(key, "") for key in keys))
         await in_kernel_thread(host, True)
-        await host.until(lambda: not refusals(host), limit=7)
+        await until(lambda: not refusals(host))
         assert "hp-br7" not in devices()
         assert mac(1).hex(":") not in fdb_self()
         assert fdb_master().get(taken) == "hp-vx100"

@@ -12,7 +12,7 @@ from tests.lab.overlay import Workload, make_pair
 from tests.lab.test_faults import fresh
 from tests.lab.trial import Trial
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.netns
 
 ROOT = Path(__file__).resolve().parents[2]
 BACK = 50

@@ -16,6 +16,7 @@ from hornpipe.netlink.ingress import BLOCK
 from tests.forwarding.world import BRIDGE, VTEP2, ip, mac
 from tests.lab.dataplane_host import DataplaneHost, devices, running, sh
 from tests.lab.routed_host import inside, packed
+from tests.until import until
 
 pytestmark = pytest.mark.netns
 
@@ -59,7 +60,7 @@ def send_by(station_mac: str) -> None:
 
 
 def arrives(family: int, to: str, netns: str = "") -> bool:
-    """A datagram of the station, in the namespace or on the host, within a third of a second."""
+    """A datagram of the station gets to the namespace, or the host; if not, that is known after a third of a second."""
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
     if netns:
         with inside(netns):
@@ -91,6 +92,11 @@ def reached() -> set[str]:
 ALL = {"beyond 4", "beyond 6", "host 4", "host 6"}
 
 
+async def reaches_all() -> None:
+    """On a busy machine a datagram may take its time."""
+    await until(lambda: reached() == ALL, "everything is reached")
+
+
 async def an_instance(host: DataplaneHost) -> None:
     host.instance(STATION)
     host.forwarding.set(CLOSED)
@@ -109,7 +115,7 @@ async def test_a_station_is_not_routed_by_the_host(device: str) -> None:
         assert reached() == set()
         host.forwarding.set(BRIDGE)
         await host.settle()
-        assert reached() == ALL, "this test can tell"
+        await reaches_all()  # this test can tell
 
 
 async def test_suppression_goes_on() -> None:
@@ -121,7 +127,7 @@ async def test_suppression_goes_on() -> None:
         await host.settle()
         for address in ("10.1.0.9", "fd00::9"):
             sh(f"ip netns exec ist ping -c 1 -W 1 {address}", check=False)
-            assert mac_of(address) == "02:00:00:00:00:09"
+            await until(lambda a=address: mac_of(a) == "02:00:00:00:00:09", "an answer")  # type: ignore[misc]
 
 
 def mac_of(address: str) -> str:
@@ -136,8 +142,8 @@ async def test_a_gateway_comes_and_goes() -> None:
         host.forwarding.set(GATEWAY)
         await host.settle()
         send_by(own_mac("hp-br100"))
-        assert reached() == ALL
-        assert sh("ip netns exec ist ping -c 1 -W 1 10.1.0.254")
+        await reaches_all()
+        assert sh("ip netns exec ist ping -c 1 -W 10 10.1.0.254")
         host.forwarding.remove(GATEWAY.key)
         host.forwarding.set(CLOSED)
         await host.settle()
@@ -153,15 +159,20 @@ DAMAGES = {
 }
 
 
+def is_closed() -> bool:
+    """The bridge may have been made anew, with another MAC."""
+    if devices()["hp-st1"].get("master") != "hp-br100":
+        return False
+    send_by(own_mac("hp-br100"))
+    return reached() == set()
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 async def test_damage_is_repaired(damage: str) -> None:
     async with running() as host:
         await an_instance(host)
         sh(DAMAGES[damage])
-        await asyncio.sleep(0.1)
-        await host.until(lambda: host.dataplane.idle and "hp-br100" in devices())
-        send_by(own_mac("hp-br100"))
-        assert reached() == set()
+        await until(lambda: host.dataplane.idle and is_closed(), damage, every=0.1)
 
 
 async def test_a_restart_is_silent_and_finds_what_was_changed() -> None:
@@ -205,7 +216,7 @@ async def test_a_station_is_not_the_hosts_router(forwarding: int) -> None:
         host.forwarding.set(BRIDGE)
         host.forwarding.set(GATEWAY)
         await host.settle()
-        await host.until(lambda: "tentative" not in sh("ip -n ist -6 addr show dev eth0"))
+        await until(lambda: "tentative" not in sh("ip -n ist -6 addr show dev eth0"))
         advertise(7)
         await asyncio.sleep(0.2)
         assert "hp-br100" not in sh("ip -6 route show default")
@@ -248,4 +259,4 @@ async def test_a_kernel_without_the_means_forwards_no_ipv4(monkeypatch: pytest.M
         assert "clsact" not in sh("tc qdisc show")
         host.forwarding.set(BRIDGE)
         await host.settle()
-        assert reached() == ALL
+        await reaches_all()

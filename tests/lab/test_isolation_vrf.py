@@ -110,7 +110,7 @@ async def test_tenants_with_the_same_addresses_talk_among_themselves() -> None:
 async def test_a_gateway_answers_but_offers_no_service_of_the_host() -> None:
     async with tenants():
         for address in GATEWAYS:
-            sh(f"ip netns exec vir1 ping -c 1 -W 2 {address}")
+            sh(f"ip netns exec vir1 ping -c 1 -W 10 {address}")
             assert send("vir1", address, HOST)[0] == b""
 
 

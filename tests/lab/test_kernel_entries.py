@@ -24,15 +24,14 @@ from tests.lab.routed_host import (
     running,
     sh,
     station,
-    until,
 )
+from tests.until import until
 
 pytestmark = pytest.mark.kernel("vrf", "mpls", "gre")
 
 REMOTE = packed("192.0.2.2")
 LABEL, PORT_LABEL = (100).to_bytes(4, "big"), (101).to_bytes(4, "big")
 GATEWAY_MAC = bytes.fromhex("00005e000101")
-IN_TIME = 5.0
 
 
 @pytest.fixture(autouse=True)
@@ -237,7 +236,7 @@ async def test_damage_is_repaired(damages: list[str]) -> None:
         for damage in damages:
             sh(damage)
             try:
-                await until(lambda: snapshot(host) == COMPLETE, IN_TIME, 0.1)
+                await until(lambda: snapshot(host) == COMPLETE, damage, every=0.1)
             except AssertionError:
                 assert (damage, snapshot(host)) == (damage, COMPLETE)
                 raise
@@ -351,7 +350,7 @@ async def test_what_is_in_the_way_is_named() -> None:
         assert host.forwarding.entry_status(("vrf", "hp-vrf1"))[1].startswith("hp-vrf1 exists")
         assert host.forwarding.entry_status(("tunnel", "hp-gre"))[1].startswith("hp-gre exists")
         sh("ip -n ke link del hp-vrf1")
-        await until(lambda: host.forwarding.entry_status(("vrf", "hp-vrf1")) == ("done", ""), 8.0)
+        await until(lambda: host.forwarding.entry_status(("vrf", "hp-vrf1")) == ("done", ""))
     assert "hp-gre" in sh("ip -n ke link show type dummy")
 
 

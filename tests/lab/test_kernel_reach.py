@@ -9,7 +9,8 @@ import pytest
 
 from hornpipe.forwarding.entry import Bridge, MplsInput, Tunnel, Vxlan
 from hornpipe.forwarding.table import Hop
-from tests.lab.routed_host import VRF, RoutedHost, cable, namespaces, packed, running, sh, station, until
+from tests.lab.routed_host import VRF, RoutedHost, cable, namespaces, packed, running, sh, station
+from tests.until import until
 
 pytestmark = pytest.mark.kernel("vrf", "mpls", "gre")
 
@@ -60,7 +61,7 @@ def ping(size: int = 56) -> bool:
 async def reach(one: RoutedHost, two: RoutedHost) -> None:
     await one.settle()
     await two.settle()
-    await until(ping, 5.0)
+    await until(ping, "a ping")
 
 
 def mapped(address: str) -> bytes:
@@ -80,7 +81,7 @@ async def test_mpls_over_multipoint_gre() -> None:
         (found,) = [row for row in one.routes() if row["dst"] == "10.2.0.0/24"]
         assert (found["encap"], found["labels"], found["gateway"]) == ("mpls", "102", "192.0.2.2")
         sh("ip -n kr1 link set u0 down; ip -n kr1 link set u0 up; ip -n kr1 addr add 2001:db8::1/64 dev u0 nodad")
-        await until(ping, 5.0)
+        await until(ping, "a ping")
 
 
 async def test_mpls_over_ethernet() -> None:

@@ -74,7 +74,7 @@ def run_sample() -> Iterator[Runner]:
         sample = directory / "test_sample.py"
         sample.write_text(source.replace("{parent}", str(os.getpid())))
         argv = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *options, str(sample)]
-        result = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=50)
+        result = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=280)
         return result.returncode, result.stdout + result.stderr
 
     try:

@@ -131,7 +131,7 @@ ASK = """
 import socket, sys
 address, port = sys.argv[1], int(sys.argv[2])
 one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-one.settimeout(1)
+one.settimeout(5)
 try:
     one.sendto(b"?", (address, port))
     print(one.recv(100).decode())
@@ -184,7 +184,6 @@ def hosts(tmp_path: Path) -> Iterator[tuple[Node, Node]]:
         yield nodes[0], nodes[1]
 
 
-@pytest.mark.timeout(180)
 def test_what_matches_goes_through_the_service_and_the_rest_directly(hosts: tuple[Node, Node]) -> None:
     one, two = hosts
     answering(two.host, "direct", "red")
@@ -201,10 +200,10 @@ def test_what_matches_goes_through_the_service_and_the_rest_directly(hosts: tupl
     for address in (FAR4, FAR6):
         until(f"{address} is redirected", lambda at=address: asked(one.host, at, 5000) == "service")  # type: ignore[misc]
         assert asked(one.host, address, 5001) == "direct"
-        assert one.host.ping(address, netns="red")
+        assert one.host.ping(address, netns="red", limit=10)
     table = next(row for row in one.rows("/v1/instances") if row["name"] == f"redirect-to-ipvpn-{ASN}_7")
     assert f"lookup {table['table']}" in one.host.shell("ip rule; ip -6 rule")
-    assert {row["status"] for row in one.rows("/v1/forwarding", kind="rule")} == {"done"}
+    until("all is done", lambda: {row["status"] for row in one.rows("/v1/forwarding", kind="rule")} == {"done"})
 
     # A daemon that is killed leaves all of it, and finds it again.
     before = one.host.shell("ip rule; ip -6 rule")
@@ -212,7 +211,7 @@ def test_what_matches_goes_through_the_service_and_the_rest_directly(hosts: tupl
     one.kill()
     assert asked(one.host, FAR4, 5000) == "service"
     one.start()
-    until("the kernel is pruned", lambda: all(gate["open"] for gate in one.status()["gates"]), limit=60)
+    until("the kernel is pruned", lambda: all(gate["open"] for gate in one.status()["gates"]))
     assert one.host.shell("ip rule; ip -6 rule") == before
     assert watched.output() == ""
 

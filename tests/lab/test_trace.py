@@ -26,16 +26,16 @@ def shown(found: dict[str, Any]) -> str:
     return "\n".join(f"{row['state']} {row['step']} {row['subject']} {row['reason']}" for row in found["steps"])
 
 
-def finds(one: Workload, address: str, state: str, summary: str = "") -> dict[str, Any]:
-    """The trace, once it is as it should be."""
+def finds(one: Workload, address: str, state: str, summary: str = "", steps: str = "") -> dict[str, Any]:
+    """The trace, once it is as it should be; `steps` is part of what they say."""
     last: dict[str, Any] = {}
 
     def asked() -> bool:
         last.update(trace(one.node, one.name, address))
-        return last["state"] == state and summary in last["summary"]
+        return last["state"] == state and summary in last["summary"] and steps in shown(last)
 
     try:
-        until(f"{one.name} to {address} is {state} at {summary!r}", asked, limit=15)
+        until(f"{one.name} to {address} is {state} at {summary!r}", asked)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{last.get('summary')}\n{shown(last)}") from error
     return last
@@ -128,8 +128,7 @@ def test_port_bridge_and_session(site: Site) -> None:
     assert found["since"]
     assert "create interface tap0" in found["remedy"]
     host.ip("link del br0")
-    found = finds(tap, "10.7.0.2", "broken")
-    assert "waiting for bridge br0" in shown(found)
+    finds(tap, "10.7.0.2", "broken", steps="waiting for bridge br0")
 
     # without its reflector: what is known stays, and is called stale; what is not is nobody's
     reflector.kill()

@@ -50,7 +50,7 @@ def finds(
         return last["state"] == state and summary in last["summary"] and known and says in shown(last)
 
     try:
-        until(f"{vpn} to {address} is {state} at {summary!r}", asked, limit=20)
+        until(f"{vpn} to {address} is {state} at {summary!r}", asked)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{last.get('summary')}\n{shown(last)}") from error
     return last
@@ -61,7 +61,7 @@ def test_a_way_that_works(net: tuple[Site, dict[str, Any]], vpn: str) -> None:
     """What a trace calls good is good: packets arrive, by IPv4 and IPv6."""
     for address in (v4(vpn, "h2"), v6(vpn, "h2")):
         finds(net, vpn, address, "ok")
-        until(f"{vpn} pings {address}", lambda a=address: net[0]["h1"].ping(a, netns=vpn), limit=20)  # type: ignore[misc]
+        until(f"{vpn} pings {address}", lambda a=address: net[0]["h1"].ping(a, netns=vpn))  # type: ignore[misc]
         finds(net, vpn, address, "ok")
 
 

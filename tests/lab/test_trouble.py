@@ -23,6 +23,8 @@ class Observed:
 
     def __init__(self, one: Workload, two: Workload) -> None:
         self.workloads = (one, two)
+        one.pings(two.v4)
+        two.pings(one.v4)
         self._watches = [Watch(w.node.host) for w in self.workloads]
         self._floods = [
             Flood(source.node.host, target.v4, netns=source.name, interval=INTERVAL)
@@ -55,13 +57,12 @@ def touched(watch: Watch, node: Node) -> list[Event]:
 @pytest.mark.parametrize("kind", sorted(RESTART_HELPERS))
 def test_daemon_killed(site: Site, kind: str) -> None:
     _, (one, two) = make_pair(site, kind)
-    two.pings(one.v4)
     observed = Observed(one, two)
     two.node.kill()
     time.sleep(1.0)
     two.node.start()
     two.node.await_established()
-    until("its gates are open", lambda: all(g["open"] for g in two.node.status()["gates"]), limit=30)
+    until("its gates are open", lambda: all(g["open"] for g in two.node.status()["gates"]))
     until("its routes are fresh", lambda: not any(r["stale"] for r in one.node.rows("/v1/routes")))
     observed.end()
     assert {p["state"] for p in two.node.rows("/v1/ports")} == {"up"}
@@ -72,7 +73,6 @@ def test_daemon_killed(site: Site, kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(REFLECTORS))
 def test_reflector_killed(site: Site, kind: str) -> None:
     reflector, (one, two) = make_pair(site, kind)
-    two.pings(one.v4)
     observed = Observed(one, two)
     reflector.kill()
     for workload in (one, two):
@@ -83,15 +83,14 @@ def test_reflector_killed(site: Site, kind: str) -> None:
     assert all(route["stale"] for route in stale)
     reflector.start()
     for workload in (one, two):
-        workload.node.await_established(limit=30)
-    until("all is fresh", lambda: not any(r["stale"] for w in (one, two) for r in w.node.rows("/v1/routes")), limit=30)
+        workload.node.await_established()
+    until("all is fresh", lambda: not any(r["stale"] for w in (one, two) for r in w.node.rows("/v1/routes")))
     observed.end()
 
 
 def test_daemon_stopped_and_started(site: Site) -> None:
     """A stop leaves forwarding in place (an upgrade is a stop and a start)."""
     _, (one, two) = make_pair(site, "hornpipe")
-    two.pings(one.v4)
     observed = Observed(one, two)
     assert two.node.stop() == 0
     time.sleep(0.5)
@@ -109,14 +108,27 @@ def test_what_left_meanwhile_is_pruned(site: Site) -> None:
     one.node.run("hornpipe", "detach", "--netns", one.name)
     assert one.mac in two.node.host.shell(f"bridge fdb show dev {vxlan}")
     two.node.start()
-    until("the entry is pruned", lambda: one.mac not in two.node.host.shell(f"bridge fdb show dev {vxlan}"), limit=30)
-    assert HOSTS[0] not in two.node.host.shell(f"bridge fdb show dev {vxlan}")  # nor is it flooded to
+    until("the entry is pruned", lambda: one.mac not in two.node.host.shell(f"bridge fdb show dev {vxlan}"))
+    until("nor is it flooded to", lambda: HOSTS[0] not in two.node.host.shell(f"bridge fdb show dev {vxlan}"))
 
 
 def test_kernel_damage_is_repaired(site: Site) -> None:
     _, (one, two) = make_pair(site, "hornpipe")
     host, vxlan, bridge = two.node.host, f"hp-vx{VNI}", f"hp-br{VNI}"
     two.pings(one.v4)
+
+    def seen(line: str) -> str:
+        """Nothing while the device is not there."""
+        return host.shell(line, check=False)
+
+    def repaired() -> bool:
+        return (
+            one.mac in seen(f"bridge fdb show dev {vxlan}")
+            and f"dst {HOSTS[0]}" in seen(f"bridge fdb show dev {vxlan} | grep ^00:00")
+            and one.mac in seen(f"ip neigh show {one.v4} dev {bridge}")
+            and host.ping(one.v4, netns=two.name)
+        )
+
     for damage in (
         f"bridge fdb del {one.mac} dev {vxlan} dst {HOSTS[0]} self",
         f"bridge fdb del 00:00:00:00:00:00 dev {vxlan} dst {HOSTS[0]} self",
@@ -127,13 +139,4 @@ def test_kernel_damage_is_repaired(site: Site) -> None:
         f"ip link del {bridge}",
     ):
         host.shell(damage)
-        until(
-            f"repaired after {damage}",
-            lambda: (
-                one.mac in host.shell(f"bridge fdb show dev {vxlan}")
-                and f"dst {HOSTS[0]}" in host.shell(f"bridge fdb show dev {vxlan} | grep ^00:00")
-                and one.mac in host.shell(f"ip neigh show {one.v4} dev {bridge}")
-                and host.ping(one.v4, netns=two.name)
-            ),
-            limit=10,
-        )
+        until(f"repaired after {damage}", repaired)

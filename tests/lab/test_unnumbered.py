@@ -7,7 +7,6 @@ h1 ==up1== leaf1 ==== h2      every host has a link to both leaves, and no addre
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -129,8 +128,8 @@ def test_two_leaves_two_ways_one_overlay(fabric: Fabric) -> None:
     h1 = fabric.hosts[0]
     for device, gateway in ways(h1, loopback(2)):
         assert gateway.startswith("fe80::"), device
-    assert devices(h1, loopback(101)) == ["up1"]
-    assert devices(h1, "2001:db8:102::/64") == ["up2"]
+    until("the way to a leaf", lambda: devices(h1, loopback(101)) == ["up1"])
+    until("the way to an IPv6 network", lambda: devices(h1, "2001:db8:102::/64") == ["up2"])
     rows = fabric.nodes[0].rows("/v1/peers")
     assert [(row["peer"], row["remote_as"]) for row in rows] == [("up1", LEAF_AS + 101), ("up2", LEAF_AS + 102)]
     assert all(row["address"].startswith("fe80::") for row in rows)
@@ -143,6 +142,10 @@ def test_two_leaves_two_ways_one_overlay(fabric: Fabric) -> None:
     two.pings(one.v6)
 
 
+def reason(node: Node, peer: str) -> str:
+    return next(str(row["reason"]) for row in node.rows("/v1/peers") if row["peer"] == peer)
+
+
 def test_a_link_that_flaps(fabric: Fabric) -> None:
     """The other way carries on at once, and both are back without waiting for a timer."""
     one, two = (make_workload(node, f"w{number}", number) for number, node in enumerate(fabric.nodes, 1))
@@ -150,14 +153,11 @@ def test_a_link_that_flaps(fabric: Fabric) -> None:
     for side in (fabric.leaves[0], fabric.hosts[0]):
         name = "to-h1" if side is fabric.leaves[0] else "up1"
         side.ip(f"link set {name} down")
-        until("the way over the link is gone", lambda: devices(fabric.hosts[0], loopback(2)) == ["up2"], limit=3)
-        row = next(row for row in fabric.nodes[0].rows("/v1/peers") if row["peer"] == "up1")
-        assert row["reason"] == "link up1 is down"
-        one.pings(two.v4, limit=3)
+        until("the way over the link is gone", lambda: devices(fabric.hosts[0], loopback(2)) == ["up2"])
+        until("the session is lost, too", lambda: reason(fabric.nodes[0], "up1") == "link up1 is down")
+        one.pings(two.v4)
         side.ip(f"link set {name} up")
-        began = time.monotonic()
-        until("both ways are back", fabric.converged, limit=15)
-        print(f"back after {time.monotonic() - began:.2f} s")
+        until("both ways are back", fabric.converged)
     flaps = [row["flaps"] for row in fabric.nodes[0].rows("/v1/peers")]
     assert flaps == [2, 0]
 
@@ -180,11 +180,9 @@ def test_two_hundred_flaps(fabric: Fabric) -> None:
     host.shell(STORM.format(count=200, link="up1"))
     # It complains of what we or the kernel were quicker to delete.
     host.shell("ip nexthop flush; ip route flush proto 198; ip -6 route flush proto 198", check=False)
-    began = time.monotonic()
-    until("both ways are back", lambda: fabric.converged() and devices(host, loopback(101)) == ["up1"], limit=10)
-    print(f"all ways back after {time.monotonic() - began:.2f} s")
-    one.pings(two.v4, limit=3)
-    two.pings(one.v6, limit=3)
+    until("both ways are back", lambda: fabric.converged() and devices(host, loopback(101)) == ["up1"])
+    one.pings(two.v4)
+    two.pings(one.v6)
 
 
 def test_a_leaf_that_is_replaced(fabric: Fabric) -> None:
@@ -203,7 +201,7 @@ def test_a_restart_of_ours_changes_nothing(fabric: Fabric) -> None:
     assert ways(host, loopback(2)) == before
     node.start()
     node.await_established(2)
-    until("all is in sync", lambda: all(gate["open"] for gate in node.status()["gates"]), limit=30)
+    until("all is in sync", lambda: all(gate["open"] for gate in node.status()["gates"]))
     assert ways(host, loopback(2)) == before
 
 
@@ -275,8 +273,9 @@ def with_hornpipe(host: Host, link: str, peer: str) -> Callable[[], bool]:
 def test_peers_of_every_kind(site: Site, kind: Callable[[Host, str, str], Callable[[], bool]]) -> None:
     host, leaf = bare(site, "h1", 1), router(site, "leaf", 101)
     connect(host, "up1", leaf, "to-h1")
-    words = host.run("ip", "-6", "-o", "addr", "show", "dev", "up1", "scope", "link").stdout.split()
-    heard = kind(leaf, "to-h1", words[3].partition("/")[0])
+    ask = ("ip", "-6", "-o", "addr", "show", "dev", "up1", "scope", "link", "-tentative")
+    address = until("a link-local address", lambda: host.run(*ask).stdout.split()[3])
+    heard = kind(leaf, "to-h1", address.partition("/")[0])
     more = f'password = "{PASSWORD.replace(" ", "")}"\n' if kind is with_frr_and_password else ""
     node = Node(host, configuration(1, "up1", more=more))
     node.await_established()

@@ -47,7 +47,7 @@ def hosts(site: Site) -> list[Node]:
         for host, address in zip(made, HOSTS, strict=False)
     ]
     for node in nodes:
-        until("the session", lambda node=node: established(node) == "1", limit=30)  # type: ignore[misc]
+        until("the session", lambda node=node: established(node) == "1")  # type: ignore[misc]
     return nodes
 
 
@@ -60,7 +60,7 @@ def test_ip_vpn(hosts: list[Node]) -> None:
     line = "--attach --port netns --ip 12.11.11.{n} --network-type ipvpn --vpn-instance-id test --rt 64512:79"
     assert "response: 200" in rest_attach(one, line.format(n=1))
     assert "response: 200" in rest_attach(two, line.format(n=2))
-    until("ping", lambda: one.host.ping("12.11.11.2", netns="test"), limit=20)
+    until("ping", lambda: one.host.ping("12.11.11.2", netns="test"))
     until("ping back", lambda: two.host.ping("12.11.11.1", netns="test"))
     assert "64512:79" in glass(one, "vpns", "instances", "test")
     assert "12.11.11.2/32" in glass(one, "vpns", "instances", "test", "best_routes")
@@ -69,7 +69,7 @@ def test_ip_vpn(hosts: list[Node]) -> None:
     other = line.replace("-id test", "-id test3").replace(":79", ":80")
     rest_attach(one, other.format(n=1))
     rest_attach(two, other.format(n=3))
-    until("ping in the other VPN", lambda: one.host.ping("12.11.11.3", netns="test3"), limit=20)
+    until("ping in the other VPN", lambda: one.host.ping("12.11.11.3", netns="test3"))
     assert not one.host.ping("12.11.11.3", netns="test")
     # detach
     rest_attach(two, line.format(n=2).replace("--attach", "--detach"))
@@ -92,7 +92,7 @@ def test_an_evpn_plugged_into_an_ipvpn(hosts: list[Node]) -> None:
     rest_attach(one, f"--attach {door} --rt 64512:78")
     far = "--port netns --ip 12.22.22.2/24 --network-type ipvpn --vpn-instance-id blue --rt 64512:78"
     rest_attach(two, f"--attach {far}")
-    until("ping", lambda: one.host.ping("12.22.22.2", netns="red"), limit=20)
+    until("ping", lambda: one.host.ping("12.22.22.2", netns="red"))
     until("ping back", lambda: two.host.ping("12.11.11.1", netns="blue"))
     rest_attach(one, f"--detach {door} --rt 64512:78")
     until("the door is shut", lambda: not two.host.ping("12.11.11.1", netns="blue"))

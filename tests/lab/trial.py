@@ -17,7 +17,7 @@ from typing import Protocol
 
 from hornpipe.demo.flood import Flood, Loss
 from hornpipe.demo.node import Node
-from hornpipe.demo.until import until
+from hornpipe.demo.until import LIMIT, until
 from tests.lab.watch import Event, Watch
 
 VARIABLE = "HORNPIPE_TRIALS"
@@ -49,6 +49,8 @@ class Trial:
         self._ours = [_ours(workload) for workload in workloads]
         self._watches = [Watch(workload.node.host) for workload in workloads]
         pairs = [(a, b) for a in workloads for b in workloads if a is not b] if flood else []
+        for a, b in pairs:
+            until(f"{a.name} pings {b.name}", lambda a=a, b=b: a.node.host.ping(b.v4, netns=a.name))  # type: ignore[misc]
         self._floods = [Flood(a.node.host, b.v4, netns=a.name, interval=INTERVAL) for a, b in pairs]
         self._repairs: list[float] = []
         self._began = time.monotonic()
@@ -61,7 +63,7 @@ class Trial:
         """The fault of one try happens now."""
         self._began = time.monotonic()
 
-    def repaired(self, what: str, check: Callable[[], object], limit: float = 30.0) -> None:
+    def repaired(self, what: str, check: Callable[[], object], limit: float = LIMIT) -> None:
         """Waits for the end of one try; the time since `begins` is its time to repair."""
         until(what, check, limit=limit, every=0.02)
         self.took(time.monotonic() - self._began)

@@ -67,7 +67,7 @@ def options(argv: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("-t", "--timeout", type=float, default=600, metavar="S")
-    add("--boot-timeout", type=float, default=60, metavar="S")
+    add("--boot-timeout", type=float, default=180, metavar="S")
     add("--grace", type=float, default=10, metavar="S", help="from the time limit's SIGTERM to SIGKILL")
     add("-m", "--memory", default=os.environ.get("UMLRUN_MEM", "1G"))
     add("--max-output", type=int, default=1024, metavar="MB", help="a runaway command must not fill the disk")

@@ -14,6 +14,7 @@ import time
 from typing import NamedTuple
 
 from hornpipe.demo.host import Host
+from hornpipe.demo.until import LIMIT
 
 RTM_NEWLINK, RTM_DELLINK, RTM_NEWNEIGH, RTM_DELNEIGH = 16, 17, 28, 29
 RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_DELNEXTHOP = 24, 25, 104, 105
@@ -30,6 +31,8 @@ NHA_ID = 1
 IFLA_IFNAME = 3
 NTF_SELF, NTF_EXT_LEARNED = 0x02, 0x10
 SO_RCVBUFFORCE = 33
+QUIET = 1.2
+"""Seconds: of links the kernel tells at least once a second."""
 
 
 class Event(NamedTuple):
@@ -102,10 +105,12 @@ class Watch:
         self._thread.start()
 
     def _read(self) -> None:
-        while not self._over.is_set():
+        while True:
             try:
                 data = self._socket.recv(1 << 18)
             except TimeoutError:
+                if self._over.is_set():
+                    return
                 continue
             except OSError:  # ENOBUFS: the kernel had to drop some
                 self.overruns += 1
@@ -119,6 +124,15 @@ class Watch:
                         self.events.append(parse(kind, data[position + 16 : position + length], at))
                     position += length + 3 & ~3
                 self._changed.notify_all()
+
+    def quiet(self) -> int:
+        """Waits until the kernel has told of what came before, which may be late: of links it tells once a second. The
+        place in `events` that has been reached."""
+        end = time.monotonic() + LIMIT
+        with self._changed:
+            while self._changed.wait(QUIET):
+                assert time.monotonic() < end, f"never quiet: {self.events[-20:]}"
+            return self.mark()
 
     def mark(self) -> int:
         """The place in `events` that has been reached."""
@@ -138,8 +152,7 @@ class Watch:
             return found[0]
 
     def stop(self) -> list[Event]:
-        time.sleep(0.05)  # what the kernel has queued is still read
-        self._over.set()
+        self._over.set()  # what the kernel has queued is still read
         self._thread.join()
         self._socket.close()
         assert not self.overruns, "the watcher lost events"
