@@ -6,10 +6,14 @@ import asyncio
 import contextlib
 import socket
 import struct
+import threading
 from collections.abc import Iterator
+from typing import Any
 
+import msgspec
 import pytest
 
+from hornpipe.dataplane.linux import reaper
 from hornpipe.dataplane.linux.sock import widen
 from hornpipe.forwarding.entry import Bridge, Gateway, NetnsPort, Port, Vxlan
 from hornpipe.forwarding.table import flood_key
@@ -657,8 +661,50 @@ async def test_a_namespace_port_changes_in_place_and_goes() -> None:
         assert "default via 10.1.0.2" in inside("route show")
         host.forwarding.remove(changed.key)
         await host.settle()
+        await until(lambda: "hp-12345678" not in devices(), "the pair is gone")
         assert "eth0" not in inside("link show")
-        assert "hp-12345678" not in devices()
+
+
+async def test_a_namespace_port_is_wanted_again_while_its_pair_is_on_its_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others need not wait for the kernel to let go of it, and what is made anew is not deleted with it."""
+    may_go, delete = threading.Event(), reaper.delete
+
+    def late(*what: Any) -> None:
+        may_go.wait(30)
+        delete(*what)
+
+    monkeypatch.setattr(reaper, "delete", late)
+    async with running() as host:
+        host.instance(NETNS)
+        await host.settle()
+        index = devices()["hp-12345678"]["ifindex"]
+        host.forwarding.remove(NETNS.key)
+        await host.settle()
+        assert devices()["hp-12345678"]["ifindex"] == index
+        host.want(host.fdb, mac(1), (VTEP2, 100, False))
+        await host.settle()
+        assert fdb_self() == {text(mac(1)): ["10.0.0.2"]}
+        host.forwarding.set(NETNS)
+        await host.settle()
+        assert devices()["hp-12345678"]["ifindex"] != index
+        may_go.set()
+        await host.driver.reaper.rest()
+        assert devices()["hp-12345678"]["ifindex"] != index
+        assert "10.1.0.7/24" in inside("addr show dev eth0")
+
+
+async def test_pairs_that_leave_together_are_gone_when_the_driver_stops() -> None:
+    async with running(flush=False) as host:
+        pairs = [msgspec.structs.replace(NETNS, name=f"hp-0000000{n}", inside=f"e{n}", mac=mac(n)) for n in range(5)]
+        host.instance(*pairs)
+        await host.settle()
+        assert {pair.name for pair in pairs} <= devices().keys()
+        for pair in pairs:
+            host.forwarding.remove(pair.key)
+        await host.settle()
+    assert not {pair.name for pair in pairs} & devices().keys()
 
 
 async def test_a_namespace_by_path_and_by_process() -> None:

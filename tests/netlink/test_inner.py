@@ -7,8 +7,9 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from hornpipe.net.ip import Address
-from hornpipe.netlink.group import LEAVING, change_group, delete_group
+from hornpipe.netlink.group import change_group, delete_group
 from hornpipe.netlink.inner_route import new_inner_route
+from hornpipe.netlink.link import LEAVING
 from hornpipe.netlink.number import PROTOCOL
 
 pytestmark = pytest.mark.oracle
@@ -21,10 +22,10 @@ def decoded(kind: type, payload: bytes) -> dict[str, object]:
 
 
 def test_groups() -> None:
-    changed = decoded(ifinfmsg, change_group(7, LEAVING))
-    assert (changed["index"], changed["IFLA_GROUP"]) == (7, LEAVING)
-    deleted = decoded(ifinfmsg, delete_group(LEAVING))
-    assert (deleted["index"], deleted["IFLA_GROUP"]) == (0, LEAVING)
+    changed = decoded(ifinfmsg, change_group(7, LEAVING[0]))
+    assert (changed["index"], changed["IFLA_GROUP"]) == (7, LEAVING[0])
+    deleted = decoded(ifinfmsg, delete_group(LEAVING[0]))
+    assert (deleted["index"], deleted["IFLA_GROUP"]) == (0, LEAVING[0])
 
 
 @pytest.mark.parametrize(
