@@ -79,7 +79,9 @@ def test_an_importer_that_is_gone_hears_nothing() -> None:
     one = room.session(1)
     imports(room, 1, T1)
     one.announce(mac(1), targets=(T1,))
+    known = room.rib.tables[EVPN].importers[1]
     room.rib.drop_importer(1, EVPN)
+    assert not known.dirty, "an audience that is worked out anew later keeps it until then"
     room.rib.drop_importer(1, EVPN)
     one.announce(mac(2), targets=(T1,))
     assert room.dirty() == set()

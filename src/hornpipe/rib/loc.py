@@ -64,6 +64,7 @@ class LocRib:
         self.set_imports(importer, family, frozenset())
         known = self.tables[family].importers.pop(importer)
         self.tables[family].multipath -= known.multipath
+        known.dirty.clear()
         self._ready_importers.pop(known, None)
 
     def take_imports(self, budget: int) -> list[tuple[int, int, bytes]]:
