@@ -292,6 +292,28 @@ def test_a_damaged_intent_is_set_aside_and_the_daemon_starts(daemon: Make) -> No
         one.client.call("POST", "/v1/prune")
 
 
+def test_a_lost_intent_is_known_to_the_next_start_too(daemon: Make) -> None:
+    """Also if the first one did not come to anything: the damaged file is out of the way by then."""
+    one = daemon(2)
+    one.configure()
+    one.start()
+    one.stop()
+    (one.runtime / "intent.json").write_text("{ torn")
+    for _ in range(2):
+        one.start()
+        (alarm,) = one.get("/v1/status")["alarms"]
+        assert "was damaged" in alarm
+        assert not {gate["gate"]: gate["open"] for gate in one.get("/v1/status")["gates"]}["prune"]
+        one.stop(signal.SIGKILL)
+    one.start()
+    one.client.call("POST", "/v1/prune")
+    until("pruned", lambda: all(gate["open"] for gate in one.get("/v1/status")["gates"]))
+    until("kept", lambda: "lost" not in json.loads((one.runtime / "intent.json").read_text()))
+    one.stop(signal.SIGKILL)
+    one.start()
+    assert one.get("/v1/status")["alarms"] == []
+
+
 def test_a_drain_survives(daemon: Make) -> None:
     one = daemon(2)
     one.configure()

@@ -186,6 +186,33 @@ def test_a_stray_that_could_not_be_removed_is(alias: str) -> None:
     assert refused(world, "Device or resource busy") == set()
 
 
+def test_what_is_left_behind_after_the_start_goes_too() -> None:
+    """Its removal seemed to succeed, or it was half made: nobody remembers it, but it is marked."""
+    world = everything(bare())
+    world.run()
+    world.forwarding.prune()
+    world.run()
+    writes = len(world.kernel.writes)
+    world.kernel.add_link("hp-left", alias=ALIAS + "red")
+    until(world, lambda: "hp-left" not in world.kernel.links)
+    assert world.kernel.writes[writes:] == [("remove", "stray")]
+
+
+def test_what_waits_for_its_removal_is_no_stray() -> None:
+    world = everything(bare())
+    world.run()
+    world.forwarding.prune()
+    for kind in PUTS:
+        world.kernel.refuse("remove", kind, 1000)
+    for entry in list(world.forwarding.entries()):
+        world.forwarding.remove(entry.key)
+    for _ in range(60):
+        world.now += 1
+        world.forwarding.tick(world.now)
+        world.run()
+    assert ("remove", "stray") not in world.kernel.writes
+
+
 def test_a_stray_that_is_wanted_meanwhile_stays() -> None:
     kernel = bare()
     kernel.add_link("hp-br7", "bridge", alias=ALIAS + "green")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from hornpipe.dataplane.linux import router
+from hornpipe.dataplane.linux.sock import RouteSocket
 from hornpipe.forwarding.entry import Bridge, Gateway, MplsInput, Port, Routed, Tunnel
+from hornpipe.forwarding.listing import listing
 from hornpipe.forwarding.table import Hop
+from hornpipe.netlink.failure import Failure
 from tests.lab.routed_host import (
     END_METRIC,
     TABLE,
@@ -325,6 +330,28 @@ async def test_entries_go_one_by_one() -> None:
         assert (host.addresses()["tap0"], host.addresses()["hp-br7"]) == (set(), set())
         assert "hp-gw7" not in host.links()
         assert "ifalias" not in host.links()["tap0"]
+
+
+async def test_what_does_not_go_with_its_device_goes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a VRF's table, which the kernel would not delete when the device went."""
+    delete, refusals = router.remove_defaults, [Failure(errno.ENOBUFS)]
+
+    def refused_once(sock: RouteSocket, table: int) -> None:
+        if refusals:
+            raise refusals.pop()
+        delete(sock, table)
+
+    monkeypatch.setattr(router, "remove_defaults", refused_once)
+    async with running("ke") as host:
+        host.set(VRF)
+        await host.settle()
+        host.forwarding.remove(VRF.key)
+        await host.settle()
+        assert "hp-vrf1" not in host.links()
+        assert host.ip(f"-4 route show table {TABLE}")
+        (row,) = listing(host.forwarding, status="error")
+        assert (row.kind, row.key, row.reason) == ("vrf", "hp-vrf1", "No buffer space")
+        await until(lambda: not host.ip(f"-4 route show table {TABLE}") + host.ip(f"-6 route show table {TABLE}"))
 
 
 async def test_flush_leaves_nothing() -> None:

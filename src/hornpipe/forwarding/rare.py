@@ -260,6 +260,15 @@ class RareEntries:
             return "pending", ""
         return "done", ""
 
+    def going(self) -> frozenset[str]:
+        """Names of the links that are on their way out, or will be."""
+        retired = (*self._retired, *self._retiring, *self._not_retired)
+        names = {one.device for one in retired if isinstance(one, Gateway)}
+        names |= {name for _, name in (*self.removals, *self._failed_removals, *self._in_batch)}
+        for entry in (*self.removals.values(), *self._failed_removals.values()):
+            names |= links_of(entry)
+        return frozenset(names)
+
     def remains(self) -> Iterator[tuple[Entry, str]]:
         """What could not be removed, and why."""
         for entry in (*self._failed_removals.values(), *self._not_retired):

@@ -211,6 +211,8 @@ class Forwarding:
         """Tries again what failed or waits; call it about once a second."""
         if self.rare.retry_at and now >= self.rare.retry_at:
             self._retry()
+        if self.pruned:
+            self.strays.look(now, self.rare.going)
 
     def _retry(self) -> None:
         self._refused = _NOTHING

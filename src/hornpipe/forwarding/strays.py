@@ -1,7 +1,8 @@
 """Strays: links marked ours, under a name that nobody wants.
 
-They are found when the gates are open, or by a rename, and removed. A removal that is refused is tried again like any
-other entry; what is wanted again meanwhile stays.
+They are found when the gates are open, by a rename, and by a look from time to time: what was there at two looks, and
+is not on its way, nobody else will remove. A removal that is refused is tried again like any other entry; what is
+wanted again meanwhile stays.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 from hornpipe.forwarding.batch import Batch, Results, stray_key
 from hornpipe.forwarding.entry import ALIAS, PORT_ALIAS
 from hornpipe.forwarding.link import Link, Links
+
+LOOK_SECONDS = 10.0
 
 
 class Strays:
@@ -23,6 +26,9 @@ class Strays:
         self.todo: dict[int, None] = {}
         self.failed: dict[int, tuple[Link, str]] = {}
         """Could not be removed, or not all that belongs to it: as it was, and the kernel's words."""
+        self._look_at = 0.0
+        self._seen: set[int] = set()
+        """At the last look."""
 
     def find(self) -> list[Link]:
         """All there are now."""
@@ -30,6 +36,16 @@ class Strays:
         found = [link for link in self._links.by_index.values() if is_stray(link, used)]
         self.todo.update({link.index: None for link in found})
         return found
+
+    def look(self, now: float, going: Callable[[], frozenset[str]]) -> None:
+        """`going`: names of links that are being removed."""
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
+        used = self._used() | going()
+        found = {link.index for link in self._links.by_index.values() if is_stray(link, used)} - self.failed.keys()
+        self.todo.update(dict.fromkeys(found & self._seen))
+        self._seen = found
 
     def renamed(self, link: Link) -> None:
         if is_stray(link, self._used()):

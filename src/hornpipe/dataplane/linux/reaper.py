@@ -64,7 +64,7 @@ def delete(sock: RouteSocket, group: int, indexes: Sequence[int]) -> None:
 
 
 def _reported(_result: None, raised: BaseException | None) -> None:
-    """Such a link is one of ours that nobody wants: the next start removes it, if it does not go with its namespace."""
+    """If it does not go with its namespace, it is one of ours that nobody wants (`hornpipe.forwarding.strays`)."""
     if isinstance(raised, Failure | OSError):
         LOG.warning("a link that is to go stays: %s", raised)
     elif raised is not None:
