@@ -15,15 +15,11 @@ import click
 
 from hornpipe import __version__
 from hornpipe.daemon import config as configuration
-from hornpipe.daemon import log, settings, token
+from hornpipe.daemon import garbage, log, settings, token
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.daemon.intent import IntentUnreadable
 from hornpipe.daemon.runtime import DEFAULT, VARIABLE, RuntimeDir, RuntimeDirError
 from hornpipe.daemon.wire import Daemon
-
-GC_THRESHOLDS = (50_000, 20, 100)
-"""Tables are millions of long-lived tuples and bytes without cycles: look at the young often enough to find the few
-cycles asyncio makes, at everything almost never (a full pass over 100 000 routes would cost tens of milliseconds)."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,7 +59,7 @@ def main(path: str, runtime_dir: str, check: bool, flush_on_stop: bool, debug: b
         log_config = loaded.config.log
         stream = log.for_daemon("debug" if debug else log_config.level, log_config.format, os.environ)
         with RuntimeDir(runtime_dir) as runtime:
-            gc.set_threshold(*GC_THRESHOLDS)
+            gc.set_threshold(*garbage.THRESHOLDS)
             asyncio.run(Daemon(path, loaded, wanted, runtime, stream, flush_on_stop).run())
     except (ConfigError, RuntimeDirError, IntentUnreadable) as error:
         click.echo(f"hornpiped: {error}", err=True)

@@ -9,7 +9,6 @@ negotiated), forwarding stays.
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import random
 import signal
@@ -29,6 +28,7 @@ from hornpipe.daemon.checkpoint import SECRETS
 from hornpipe.daemon.configerror import ConfigError
 from hornpipe.daemon.containers import Containers
 from hornpipe.daemon.drift import Drift
+from hornpipe.daemon.garbage import Garbage
 from hornpipe.daemon.intent import IntentFile, IntentKeeper
 from hornpipe.daemon.lag import LoopLag
 from hornpipe.daemon.log import EngineEvents, Log
@@ -146,6 +146,7 @@ class Daemon:
                 self._engine, self._context, driver, self._runtime.path, self._config.cni, self._path
             )
         self._events = EngineEvents(self._log.logger, self._engine.events)
+        self._garbage = Garbage(self._loop)
         self._lag = LoopLag(self._loop, registry, self._notify.watchdog, self._notify.watchdog_interval)
 
     def _make_engine(self, now: float) -> Engine:
@@ -175,8 +176,7 @@ class Daemon:
         if self._containers is not None:
             await self._containers.start()
         self._lag.start()
-        gc.collect()
-        gc.freeze()  # what is here now stays: no collection needs to look at it again
+        self._garbage.start()
         self._notify.ready(self._summary())
         self._log.logger.info(
             "daemon.started", version=__version__, router_id=self._settings.router_id, pid=os.getpid()
@@ -205,6 +205,7 @@ class Daemon:
     async def _stop(self) -> None:
         self._notify.stopping()
         self._lag.stop()
+        self._garbage.stop()
         if self._containers is not None:
             await self._containers.stop()
         await self._sites.stop()
