@@ -49,6 +49,10 @@ class Imported:
         self.routers = False
         """Some route has had the router flag (RFC 9047), so that neighbour entries differ by more than the MAC."""
 
+    def clear(self) -> None:
+        for held in (self.macs, self.ips, self.multicast, self.floods):
+            held.clear()
+
     def take(self, keys: Iterable[bytes], touch_mac: dict[bytes, None], touch_ip: dict[bytes, None]) -> None:
         """Looks at keys whose best path changed; what is concerned is added to the two sets."""
         macs, ips, best, token = self.macs, self.ips, self.best, self.instance.token

@@ -99,6 +99,10 @@ class Instance:
             self.router.irb.unbind(self.key, self.rd)
         self.origin.withdraw_all()
         self.devices.close()
+        # What refers to each other is looked for hours from now, perhaps: what it holds is let go of at once.
+        self.imported.clear()
+        for held in (self.stations, self.addresses, self.attachments, self.moves):
+            held.clear()
 
     def _gateway(self, now: float) -> None:
         """The host's own stations: the gateway MAC with its addresses, and one with those of this host alone."""

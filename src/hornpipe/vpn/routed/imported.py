@@ -56,6 +56,10 @@ class Imported:
         self.uses: dict[bytes, Use] = {}
         """Key -> what it means; only what is imported."""
 
+    def clear(self) -> None:
+        self.index.clear()
+        self.uses.clear()
+
     def take(self, keys: Iterable[bytes], touch: dict[bytes, None], doubt: dict[bytes, None]) -> None:
         """Looks at keys whose best path changed. Prefixes that have changed go to `touch`, those with several routes
         to `doubt`: whether something changed is to be found out."""

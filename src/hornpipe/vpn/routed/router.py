@@ -154,6 +154,10 @@ class Router:
                     self.close_use(use)
         self.devices.close()
         self.around.transport.disable(self.encapsulations)
+        for imported in self.imported.values():
+            imported.clear()
+        for held in (self.chosen, self._uses, self._hops):
+            held.clear()
 
     # ---- imported routes
 
