@@ -57,6 +57,15 @@ def test_a_bulk_import_is_complete() -> None:
     assert (len(imported.macs), len(imported.ips)) == (count, count)
 
 
+def test_a_closed_instance_holds_nothing() -> None:
+    """It refers to itself in a circle, which is not looked for soon."""
+    engine = engine_with([(mac_ip_key(RD, mac(1), b"\x0a\0\0\1"), mac_ip_payload(100))])
+    instance = engine.edge.instances["red"]
+    assert instance.imported.macs
+    engine.put_source("api", SourceSpec(), 0.0)
+    assert not (instance.imported.macs or instance.imported.ips or instance.stations)
+
+
 def test_the_ethernet_tag_is_none_or_our_vni() -> None:
     """RFC 8365 section 5.1.3: a VLAN-aware bundle may name the broadcast domain in the tag, by its VNI."""
     keys = [mac_ip_key(RD, mac(tag), b"", tag) for tag in (0, 100, 101)]

@@ -105,6 +105,17 @@ def test_a_bulk_import_is_complete_and_goes_again(family: int, routes: object) -
 
 
 @pytest.mark.parametrize("family", [VPNV4, EVPN])
+def test_a_closed_instance_holds_nothing(family: int) -> None:
+    """It refers to itself in a circle, which is not looked for soon."""
+    engine, peer, _ = started()
+    learn(engine, peer, family, vpn_routes(10) if family == VPNV4 else type5_routes(10), b"\x0a\0\0\x07")
+    router = router_of(engine)
+    assert router.imported[family].uses
+    engine.put_source("api", SourceSpec(), 0.0)
+    assert not (router.imported[family].uses or router.imported[family].index or router._uses or router.chosen)
+
+
+@pytest.mark.parametrize("family", [VPNV4, EVPN])
 def test_the_same_routes_of_another_reflector_touch_nothing(family: int) -> None:
     engine, first, second = started()
     many = vpn_routes(100) if family == VPNV4 else type5_routes(100)
