@@ -63,7 +63,7 @@ def test_a_closed_instance_holds_nothing() -> None:
     instance = engine.edge.instances["red"]
     assert instance.imported.macs
     engine.put_source("api", SourceSpec(), 0.0)
-    assert not (instance.imported.macs or instance.imported.ips or instance.stations)
+    assert (instance.imported.macs, instance.imported.ips, instance.stations) == ({}, {}, {})
 
 
 def test_the_ethernet_tag_is_none_or_our_vni() -> None:

@@ -112,7 +112,12 @@ def test_a_closed_instance_holds_nothing(family: int) -> None:
     router = router_of(engine)
     assert router.imported[family].uses
     engine.put_source("api", SourceSpec(), 0.0)
-    assert not (router.imported[family].uses or router.imported[family].index or router._uses or router.chosen)
+    assert (router.imported[family].uses, router.imported[family].index, router._uses, router.chosen) == (
+        {},
+        {},
+        {},
+        {},
+    )
 
 
 @pytest.mark.parametrize("family", [VPNV4, EVPN])
