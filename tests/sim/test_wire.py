@@ -84,6 +84,18 @@ def test_a_clock_of_its_own_shows_in_no_timer(fleet: Fleet, speaker: Injector) -
     assert fleet.now < host.next_deadline() < fleet.now + 91
 
 
+def test_who_slept_knows_of_no_time_that_has_passed(fleet: Fleet, speaker: Injector) -> None:
+    host = fleet.hosts[ONE]
+    due = host.next_deadline() - fleet.now
+    fleet.network.freeze(ONE)
+    fleet.run(60.0)
+    host.slept(60.0)
+    assert host.next_deadline() - fleet.now == pytest.approx(due, abs=0.001)
+    fleet.network.thaw(ONE)
+    fleet.run(1.0)
+    assert not speaker.downs
+
+
 def test_only_those_at_which_something_happens_get_a_turn(fleet: Fleet, speaker: Injector) -> None:
     other = fleet.add(Host(settings_of("10.0.0.2")))
     fleet.run(1.0)

@@ -188,14 +188,15 @@ def reboot(world: World, address: str) -> None:
 
 
 def freeze(world: World, fault: Fault) -> str:
-    """SIGSTOP, or a virtual machine that is not scheduled: its connections stay."""
+    """SIGSTOP, or a virtual machine that is paused, whose clock stands still too: its connections stay."""
     address = some_daemon(world, fault)
     if not world.is_serving(address):
         return ""
     world.broke(address, fault.seconds)
     world.freeze(address)
-    world.fleet.clock.after(fault.seconds, lambda: world.thaw(address))
-    return f"{address} for {fault.seconds:.1f} s"
+    slept = fault.second // 5 % 2 == 1
+    world.fleet.clock.after(fault.seconds, lambda: world.thaw(address, slept=slept))
+    return f"{address} for {fault.seconds:.1f} s{', its clock too' if slept else ''}"
 
 
 # ---- the kernel

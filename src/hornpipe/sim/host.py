@@ -85,6 +85,12 @@ class Host:
         self.engine = self.endpoint = None
         self.kernel.sink = None
 
+    def slept(self, seconds: float) -> None:
+        """Its clock has stood still: a virtual machine that was paused."""
+        self.epoch -= seconds
+        if isinstance(self.endpoint, Shifted):
+            self.endpoint.epoch -= seconds
+
     def next_deadline(self) -> float:
         """When it is to have a turn at the latest, in the fleet's time."""
         if self.engine is None:
@@ -141,11 +147,11 @@ class Host:
 class Shifted:
     """An engine for the network when its clock is not the fleet's."""
 
-    __slots__ = ("_engine", "_epoch")
+    __slots__ = ("_engine", "epoch")
 
     def __init__(self, engine: Engine, epoch: float) -> None:
         self._engine = engine
-        self._epoch = epoch
+        self.epoch = epoch
 
     @property
     def ready_connections(self) -> set[int]:
@@ -155,31 +161,31 @@ class Shifted:
         return self._engine.take_connects()
 
     def connected(self, peer: str, local_address: str, now: float) -> int | None:
-        return self._engine.connected(peer, local_address, now + self._epoch)
+        return self._engine.connected(peer, local_address, now + self.epoch)
 
     def connect_failed(self, peer: str, reason: str, now: float) -> None:
-        self._engine.connect_failed(peer, reason, now + self._epoch)
+        self._engine.connect_failed(peer, reason, now + self.epoch)
 
     def accept(self, remote_address: str, local_address: str, now: float) -> int | None:
-        return self._engine.accept(remote_address, local_address, now + self._epoch)
+        return self._engine.accept(remote_address, local_address, now + self.epoch)
 
     def received(self, conn: int, data: bytes, now: float) -> None:
-        self._engine.received(conn, data, now + self._epoch)
+        self._engine.received(conn, data, now + self.epoch)
 
     def rests_until(self, conn: int) -> float:
-        return self._engine.rests_until(conn) - self._epoch
+        return self._engine.rests_until(conn) - self.epoch
 
     def closed(self, conn: int, reason: str, now: float) -> None:
-        self._engine.closed(conn, reason, now + self._epoch)
+        self._engine.closed(conn, reason, now + self.epoch)
 
     def take_bytes(self, conn: int, budget: int, now: float) -> bytes:
-        return self._engine.take_bytes(conn, budget, now + self._epoch)
+        return self._engine.take_bytes(conn, budget, now + self.epoch)
 
     def take_closes(self) -> list[int]:
         return self._engine.take_closes()
 
     def next_deadline(self) -> float:
-        return self._engine.next_deadline() - self._epoch + ROUNDING
+        return self._engine.next_deadline() - self.epoch + ROUNDING
 
     def tick(self, now: float) -> None:
-        self._engine.tick(now + self._epoch)
+        self._engine.tick(now + self.epoch)

@@ -73,6 +73,8 @@ class World:
         """Machines at which something has happened since somebody asked (`take_stirred`)."""
         self.batches = self.entries = 0
         """That kernels were asked to carry out, and bulk entries in them: all looked at by a witness."""
+        self._frozen: dict[str, float] = {}
+        """Since when."""
         self._stations = 0
         self._make = host
         for address in self.reflectors:
@@ -239,9 +241,13 @@ class World:
 
     def freeze(self, address: str) -> None:
         self.fleet.network.freeze(address)
+        self._frozen[address] = self.now
 
-    def thaw(self, address: str) -> None:
+    def thaw(self, address: str, *, slept: bool = False) -> None:
+        """`slept`: its clock has stood still meanwhile."""
         if self.fleet.network.is_frozen(address):
+            if slept:
+                self.host(address).slept(self.now - self._frozen[address])
             self.fleet.network.thaw(address)
             self.serving(address)
 
