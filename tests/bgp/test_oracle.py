@@ -60,7 +60,7 @@ def exabgp(message: bytes, families: str = "l2vpn evpn") -> dict[str, Any]:
     """The ``update`` object of ``exabgp decode``."""
     program = Path(msgspec.__file__).parents[4] / "bin/exabgp"  # of the environment the packages are in
     command = [str(program), "decode", "-f", families, message.hex()]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=250)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
     decoded: dict[str, Any] = json.loads(line)["neighbor"]["message"]["update"]
     return decoded

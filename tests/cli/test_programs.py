@@ -66,7 +66,7 @@ def test_monitor_follows_a_restart(tmp_path: Path, daemon: Serving) -> None:
         with again:
             assert "tap2" in process.stdout.readline(), "after the number it had"
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def test_config_check(hornpipe: Hornpipe, tmp_path: Path) -> None:

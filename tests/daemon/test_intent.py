@@ -166,7 +166,7 @@ class Slow(IntentFile):
         self.error: OSError | None = None
 
     def save(self, intent: Intent) -> None:
-        self.gate.wait(5)
+        self.gate.wait(60)
         if self.error is not None:
             raise self.error
         super().save(intent)

@@ -15,7 +15,7 @@ from hornpipe.daemon.notify import Notify
 def systemd(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(f"{tmp_path}/notify")
-        listener.settimeout(2)
+        listener.settimeout(60)
         yield listener
 
 
@@ -55,7 +55,7 @@ def test_an_abstract_socket() -> None:
     name = f"hornpipe-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind("\0" + name)
-        listener.settimeout(2)
+        listener.settimeout(60)
         notify = Notify({"NOTIFY_SOCKET": "@" + name})
         notify.watchdog()
         assert received(listener) == ["WATCHDOG=1"]

@@ -35,7 +35,7 @@ class Edge:
     def __init__(self, host: Host, config: str) -> None:
         self.host = host
         host.write(FILE, config)
-        self.client = Client(host.path("/run/hornpipe/hornpipe.sock"), timeout=20)
+        self.client = Client(host.path("/run/hornpipe/hornpipe.sock"), timeout=60)
         self.process = self.start()
 
     def start(self) -> Process:

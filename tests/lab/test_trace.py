@@ -58,7 +58,7 @@ class Deleting:
 
     def __exit__(self, *error: object) -> None:
         self._process.kill()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
 
 def test_each_step_broken_in_turn(site: Site) -> None:
