@@ -164,6 +164,23 @@ def test_a_throttled_peer_is_in_it(tmp_path: Path) -> None:
     assert replayed.engine.events() == live.events()
 
 
+def test_what_the_kernel_showed_of_a_lost_intent_is_in_it(tmp_path: Path) -> None:
+    """The kernel itself is not recorded, so the numbers that it gave have to be."""
+    path = tmp_path / "record"
+    host = Recorded(settings_of("10.0.0.1"), path)
+    for number, name in ((16, "blue"), (17, "red")):
+        host.kernel.add_link(f"hp-br{number}", "bridge", alias=f"hornpipe:{name}")
+    host.stored = b"{ torn"
+    host.start(5.0)
+    auto = msgspec.structs.replace(RED, vni=None)
+    host.attach(6.0, "tap0", auto, "02:00:00:00:00:01")
+    host.turn(6.0)
+    assert [row.vni for row in host.end().instances()] == [17]
+    replayed = rebuild(str(path))
+    assert replayed.same is True
+    assert [row.vni for row in replayed.engine.instances()] == [17]
+
+
 def test_no_secret_is_written(tmp_path: Path) -> None:
     path = tmp_path / "record"
     fleet, reflector, hosts = fleet_of(path, limit=128 << 10)
