@@ -11,7 +11,7 @@ import pytest
 
 from hornpipe.dataplane.dummy import connect
 from hornpipe.dataplane.dummy_kernel import DummyKernel
-from hornpipe.forwarding.entry import ALIAS, PORT_ALIAS, Bridge, Gateway, MplsInput, NetnsPort
+from hornpipe.forwarding.entry import ALIAS, PORT_ALIAS, Bridge, Gateway, MplsInput, NetnsPort, Port, Routed
 from hornpipe.forwarding.listing import GOING, counts, listing
 from hornpipe.forwarding.rare import RETRY_SECONDS
 from hornpipe.forwarding.rule import FibRule, Rule
@@ -323,3 +323,24 @@ def test_a_stray_that_is_wanted_again_is_adopted_but_not_all_that_is_on_it() -> 
     until(world, lambda: kernel.addresses[bridge] == {(ip(253), 16)})
     assert ("add", "fdb") not in kernel.writes[writes:]
     assert ("put", "bridge") not in kernel.writes[writes:]
+
+
+def test_a_resync_looks_also_where_no_mirror_shows() -> None:
+    """A VRF's end, stations behind a routed port, where labels are taken: what happened to them was not heard."""
+    wanted = everything(bare())
+    routed = Routed(vrf="hp-vrf1", gateways=(ip(253),), neighbours=((ip(9), mac(9)),))
+    port = Port(interface="tap0", bridge="", instance="v1", routed=routed)
+    wanted.want(wanted.local, mac(9), None)
+    wanted.forwarding.set(port)
+    wanted.run()
+    kernel, before = wanted.kernel, wanted.kernel.snapshot()
+    assert before["permanent"]
+    sink, kernel.sink = kernel.sink, None
+    kernel.routing.defaults.clear()
+    kernel.routing.mpls_input.clear()
+    kernel.devices.neighbours.clear()
+    kernel.sink = sink
+    scan = kernel.scan()
+    wanted.forwarding.resync(scan.links, scan.addresses, scan.rules, scan.closed)
+    wanted.run()
+    assert kernel.snapshot() == before

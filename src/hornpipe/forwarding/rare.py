@@ -157,6 +157,13 @@ class RareEntries:
             self._unseen.add(key)
             self.todo[key] = None
 
+    def doubt_all(self) -> None:
+        """Anything may have happened to any of them."""
+        for key, entry in self.wanted.items():
+            self.todo[key] = None
+            if is_deep(entry):
+                self._unseen.add(key)
+
     def users_of(self, link: str) -> tuple[EntryKey, ...]:
         return tuple(self._users.get(link, ()))
 

@@ -328,8 +328,8 @@ class Forwarding:
         for index, address in addresses:
             self.links.addresses.setdefault(index, set()).add(address)
         self.links.rules, self.links.closed = set(rules), set(closed)
-        for key in self.rare.wanted:
-            self.rare.todo[key] = None
+        self.links.mpls_input.clear()
+        self.rare.doubt_all()
         self.bulk.nexthops.doubt_all()
         for state in self.bulk.states.values():
             state.touch_all()
