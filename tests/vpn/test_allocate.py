@@ -94,10 +94,28 @@ def test_restore_brings_back_what_it_can() -> None:
         }
     )
     assert identifiers.acquire("red", 0) == (Identifier(id=7, rd=9, vni=18), 18)
-    assert identifiers.acquire("blue", 0) == (Identifier(id=8, rd=11, vni=16), 16)
-    assert identifiers.acquire("new", 0)[0].rd == 1
+    assert identifiers.acquire("blue", 0) == (Identifier(id=8, rd=11, vni=19), 19)
+    assert identifiers.acquire("new", 0)[0].rd == 12
     identifiers.settle({"red": None, "new": None})
     assert set(identifiers.rows) == {"red", "new"}
+
+
+def test_a_number_given_back_after_a_restart_is_used_last_too() -> None:
+    """Others send by the old label until they have heard of the withdrawal: no other VRF may have it by then."""
+    before = Identifiers((16, 40))
+    for domain in ("a", "b", "c"):
+        before.acquire(domain, 0)
+        before.label(domain)
+    before.release("b")
+    identifiers = Identifiers((16, 40))
+    identifiers.restore(before.rows)
+    identifiers.release("a")
+    row, vni = identifiers.acquire("d", 0)
+    assert (row.id, row.rd, vni, identifiers.label("d")) == (4, 4, 19, 19), "neither a's nor b's"
+    for number in range(20, 41):
+        assert identifiers.acquire(str(number), 0)[1] == number
+    assert {identifiers.acquire(domain, 0)[1] for domain in ("e", "f")} == {16, 17}
+    assert identifiers.acquire("c", 0)[1] == 18
 
 
 def test_capacity_is_refused_before_anything_is_taken() -> None:

@@ -44,6 +44,8 @@ class Numbers:
         self._next = first
         self._used: set[int] = set()
         self._freed: deque[int] = deque()
+        self._past: list[range] = []
+        """Passed over: they come when the fresh ones have run out."""
 
     def __len__(self) -> int:
         return len(self._used)
@@ -55,6 +57,11 @@ class Numbers:
         while self._next <= self.last:
             self._next += 1
             yield self._next - 1
+        while self._past:
+            first, self._past[0] = self._past[0][:1], self._past[0][1:]
+            if not self._past[0]:
+                del self._past[0]
+            yield from first
         for _ in range(len(self._freed)):
             yield self._freed.popleft()
 
@@ -76,8 +83,12 @@ class Numbers:
 
     def begin(self, number: int) -> None:
         """Fresh numbers come from here on; those before come last."""
-        self._freed.extend(range(self._next, number))
+        self._past.append(range(self._next, number))
         self._next = max(self._next, number)
+
+    def resume(self) -> None:
+        """After a restart. What was given back before is not known: it is below the highest in use, most likely."""
+        self.begin(max([number for number in self._used if self.first <= number <= self.last], default=0) + 1)
 
     def claim(self, number: int) -> bool:
         """Takes this very number; False if it is in use."""
@@ -129,6 +140,8 @@ class Identifiers:
                 )
                 if vni:
                     self.vnis[vni] = domain
+        for numbers in (self._ids, self._rds, self._vnis, self._labels):
+            numbers.resume()
 
     def recall(self, found: Recalled, rd: int) -> None:
         """What the kernel shows of domains that the intent does not know, reserved for them until `settle`. The RDs are
