@@ -23,6 +23,7 @@ from hornpipe.forwarding.learnt import LearntMac, LearntMacs
 from hornpipe.forwarding.link import Link, Links
 from hornpipe.forwarding.losses import Losses
 from hornpipe.forwarding.rare import RETRY_SECONDS, RareEntries
+from hornpipe.forwarding.relief import Relief
 from hornpipe.forwarding.rule import FibRule
 from hornpipe.forwarding.strays import Strays
 from hornpipe.forwarding.table import BulkKind, BulkTable, flood_key
@@ -31,8 +32,6 @@ from hornpipe.forwarding.underlay import Underlay
 from hornpipe.forwarding.witness import Witness
 
 _NOTHING = -1
-WAKE_SECONDS = 0.5
-"""So long at least what failed rests, also if something else succeeds."""
 
 
 class Forwarding:
@@ -55,8 +54,7 @@ class Forwarding:
         self._number = 0
         self._not_read: dict[str, None] = {}
         """Bridges whose learnt MACs could not be read."""
-        self._all_refused: float | None = None
-        """When, if of the last batch in which something was refused nothing was done."""
+        self._relief = Relief()
         self._refused = _NOTHING
         """How many changes to links and nexthops were known when a batch was taken of which something was refused."""
         self.more = False
@@ -190,22 +188,13 @@ class Forwarding:
             if learn_key(name) in results.entries:
                 self._not_read[name] = None
         self.learn(results.learnt)
-        self._wake(batch, results, now)
+        if self._relief.report(batch, results, self._number, now):
+            self._retry()
 
     @property
     def _is_overtaken(self) -> bool:
         """What was refused may have been so because a link or a nexthop went while the batch was on its way."""
         return self._refused not in (_NOTHING, self.bulk.nexthops.changes)
-
-    def _wake(self, batch: Batch, results: Results, now: float) -> None:
-        """If nothing could be done and now something can (permission is back), what failed need not rest any longer.
-        The audit writes a few entries each second, so there is always a batch that finds out."""
-        refused = results.refused
-        if refused:
-            self._all_refused = now if refused >= batch.size else None
-        elif self._all_refused is not None and batch.size and now >= self._all_refused + WAKE_SECONDS:
-            self._all_refused = None
-            self._retry()
 
     def tick(self, now: float) -> None:
         """Tries again what failed or waits; call it about once a second."""
