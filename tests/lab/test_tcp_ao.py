@@ -114,12 +114,14 @@ def test_each_algorithm(site: Site, algorithm: str) -> None:
 
 
 def test_static_clients_prefixes_and_passwords_on_one_listening_socket(site: Site) -> None:
-    """Clients with numbers of their own and with their prefix's key; outside of it MD5, and nothing."""
+    """Clients with numbers of their own and with their prefix's key, also where they have their own; outside of it MD5,
+    and nothing."""
     net = NETS["ipv4"]
     make = {
         1: key("own", send_id=2, receive_id=2),
         2: key(),
         3: key(),
+        4: key(),
         130: 'password = "old"\n',
         131: "",
     }
@@ -128,6 +130,7 @@ def test_static_clients_prefixes_and_passwords_on_one_listening_socket(site: Sit
         net,
         ("192.0.2.0/25", key()),
         *((net.host.format(number), make[number]) for number in (1, 2, 130, 131)),
+        (net.host.format(4), key("own", send_id=3, receive_id=3)),
     )
     for number, more in make.items():
         make_edge(site, net, number, more).await_established()
