@@ -418,7 +418,7 @@ def announce(scenario: Scenario, made: Injector, words: list[str]) -> None:
 
 
 def withdraw(scenario: Scenario, made: Injector, words: list[str]) -> None:
-    """withdraw mac MAC [ip IP] rd RD | withdraw multicast IP rd RD | withdraw prefix|vpn PREFIX rd RD"""
+    """withdraw mac MAC [ip IP] rd RD | withdraw multicast IP rd RD | withdraw prefix|vpn|flow PREFIX rd RD"""
     more = options(words[2:])
     if words[0] in routed.WITHDRAW:
         routed.WITHDRAW[words[0]](made, Prefix.parse(words[1]), more)
