@@ -102,7 +102,7 @@ class Engine:
         changed: list[str] = []
         for source, spec in settings.sources.items():
             changed += self._sources.put(source, spec, now).changed
-        for source in self.settings.sources.keys() - settings.sources.keys():
+        for source in sorted(self.settings.sources.keys() - settings.sources.keys()):
             if source in self._sources.held:
                 changed += self._sources.delete(source, now).changed
         changed += self._peers.configure(settings, now)

@@ -356,7 +356,7 @@ class Instance:
             other = self.imported.others(address, station.mac)
             if other is not None and outranked(claim, other.claim):
                 lost[address] = f"with another MAC at {Address(other.vtep)}"
-        for address in lost.keys() ^ station.lost.keys():
+        for address in sorted(lost.keys() ^ station.lost.keys()):
             self.devices.touch_ip(address)
         station.lost = lost
 

@@ -90,8 +90,9 @@ class UnicastRoutes:
     def configure(self, announce: Iterable[str], install: bool) -> None:
         """`announce`: prefixes as text, checked by the configuration."""
         wanted = {_key(Prefix.parse(text)): None for text in announce}
-        for family, key in self._announced.keys() - wanted.keys():
-            self._rib.withdraw(family, key)
+        for route in self._announced:
+            if route not in wanted:
+                self._rib.withdraw(*route)
         for family, key in wanted:
             self._rib.announce(family, key, b"", self._attributes, SELF)
         self._announced = wanted

@@ -184,8 +184,9 @@ class Chain:
                     continue  # such traffic does not exist
                 family = FLOWSPEC_VPNV4 if len(prefix) == 5 else FLOWSPEC_VPNV6
                 wanted[(family, flowspec.build(components(attract.classifier, prefix), router.rd))] = attributes
-        for route in self._flows.keys() - wanted.keys():
-            router.around.routes.withdraw(*route)
+        for route in self._flows:
+            if route not in wanted:
+                router.around.routes.withdraw(*route)
         for (family, key), attributes in wanted.items():
             if self._flows.get((family, key)) != attributes:
                 router.around.routes.announce(family, key, b"", attributes, b"")

@@ -228,7 +228,7 @@ class Redirection:
 
     def sync(self) -> None:
         """Makes rules follow: what they are made of is compared, and only where it differs are they made again."""
-        for key in [*self._rules.keys() - self.users.keys()]:
+        for key in [key for key in self._rules if key not in self.users]:
             self._settle(key, {})
             self._seen.pop(key, None)
         for key in self.users:
@@ -264,8 +264,9 @@ class Redirection:
 
     def _settle(self, key: str, wanted: dict[tuple[str, str], Rule]) -> None:
         before = self._rules.pop(key, {})
-        for gone in before.keys() - wanted.keys():
-            self.around.forwarding.remove(gone)
+        for former in before:
+            if former not in wanted:
+                self.around.forwarding.remove(former)
         for rule in wanted.values():
             self.around.forwarding.set(rule)
         if wanted:

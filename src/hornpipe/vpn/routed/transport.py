@@ -111,9 +111,9 @@ class Transport:
     def interfaces_changed(self, old: Iterable[str], new: Iterable[str]) -> None:
         """The interfaces on which labelled packets come in are others now."""
         if self._encapsulations["mpls"]:
-            for interface in set(old) - set(new):
+            for interface in sorted(set(old) - set(new)):
                 self.forwarding.remove(("mpls-input", interface))
-            for interface in set(new) - set(old):
+            for interface in sorted(set(new) - set(old)):
                 self.forwarding.set(MplsInput(interface=interface))
 
     # ---- remote PEs
