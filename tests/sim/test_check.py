@@ -56,6 +56,18 @@ def test_a_difference_is_seen(world: World, what: str) -> None:
     assert any(what in problem and A in problem for problem in problems(world)), list(problems(world))
 
 
+def test_a_route_of_somebody_elses_is_wrong_only_in_the_place_of_ours(world: World) -> None:
+    routing = world.host(A).kernel.routing
+    table, key = next(iter(routing.routes))
+    routing.replace_route(9, key)
+    assert is_right(world), "where nobody wants one"
+    routing.replace_route(table, key)
+    assert any("route" in problem and "is None" in problem for problem in problems(world)), list(problems(world))
+    world.fleet.wake(A)
+    world.run(1.0)
+    assert is_right(world), "ours is there again"
+
+
 def test_a_look_after_another_sees_it_too(world: World) -> None:
     look = Look(world)
     assert look.is_right()

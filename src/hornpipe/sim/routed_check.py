@@ -58,7 +58,9 @@ def find(rows: Rows, kernel: DummyKernel, kernel_of: Callable[[str], DummyKernel
     rows["VRF"].update({numbers[table]: True for table in routing.defaults if table in numbers})
     for (table, key), number in routing.routes.items():
         vni = numbers.get(table, 0)
-        if number == UNREACHABLE or (table, key) in routing.foreign:
+        if (table, key) in routing.foreign:
+            continue  # not ours to delete, even when the VRF goes: wrong only where ours, which it replaced, is missed
+        if number == UNREACHABLE:
             rows["route"][(vni, key)] = "unreachable"
         else:
             found = [_destination(one, vni, kernel, links, kernel_of) for one in ones(number, routing.nexthops)]
