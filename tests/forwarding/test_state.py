@@ -289,6 +289,28 @@ def test_after_a_restart_only_what_differs_is_written() -> None:
     assert after.run() == [("add", "fdb")]
 
 
+@pytest.mark.parametrize("device", ["hp-vx100", "hp-br100"])
+def test_what_was_found_on_a_device_that_goes_down_before_it_is_wanted_is_written(device: str) -> None:
+    before = World().instance()
+    before.remote(1)
+    before.want(before.flood, flood_key(VTEP2), True)
+    before.run()
+    snapshot = before.kernel.snapshot()
+    after = restarted(before)
+    after.forwarding.set(BRIDGE)
+    after.forwarding.set(VXLAN)
+    after.run()
+    after.kernel.set_up(device, False)
+    after.run()
+    assert after.kernel.snapshot() != snapshot, "its entries are gone"
+    for table in after.tables:
+        after.forwarding.add_table(table)
+    after.remote(1)
+    after.want(after.flood, flood_key(VTEP2), True)
+    after.run()
+    assert after.kernel.snapshot() == snapshot
+
+
 def test_stale_entries_stay_until_the_prune_gate_and_go_then() -> None:
     before = World().instance()
     for number in range(10):

@@ -179,6 +179,7 @@ class Tables:
         for kind in KINDS:
             for state in self._on_device.get((kind, name), ()):
                 self.refresh(state)
+            self._doubt_found(kind, name)
         self.nexthops.device_changed(name)
         for state in self._on_device.get(("mpls", ""), ()):
             state.touch_keys(dict.fromkeys(state.by_port.get(name, ())))
@@ -207,15 +208,25 @@ class Tables:
                 return  # routes stay where they are when their VRF goes
             if index is None:
                 state.scanned = None
-            elif state.scanned and state.kind != "local":
-                # A device that goes down loses its entries without a word.
-                state.scanned = dict.fromkeys(state.scanned)
+            elif state.scanned:
+                state.scanned = self._doubted(state.kind, state.scanned)
             return
         state.unready = None
         if index is not None:
             self._settle_on(state, index)
         if before != state.ready and not self.adopting:
             state.touch_all()
+
+    def _doubt_found(self, kind: BulkKind, device: str) -> None:
+        """The same for what was found on a device of which nobody has wanted anything so far."""
+        found = self.scanned.get((kind, device))
+        if found and readiness(kind, device, self.links)[0] is None:
+            self.scanned[(kind, device)] = self._doubted(kind, found)
+
+    @staticmethod
+    def _doubted(kind: BulkKind, found: dict[bytes, Any]) -> dict[bytes, Any]:
+        """A device that goes down loses its entries, but for a bridge's local ones; nobody has to tell of each."""
+        return found if kind == "local" else dict.fromkeys(found)
 
     def _settle_on(self, state: TableState, index: int) -> None:
         if state.kind == "route":
