@@ -112,6 +112,51 @@ def test_a_route_that_is_not_written_again_stays_and_so_does_its_nexthop(world: 
     assert len(world.forwarding.bulk.nexthops) == 0
 
 
+def test_a_route_found_at_start_stays_when_its_nexthop_is_refused(world: RoutedWorld) -> None:
+    """What the kernel refused to write again is there still."""
+    world.route(prefix(1), by_gre(VTEP2, 100))
+    world.run()
+    other = world.restarted()
+    other.run()
+    other.forwarding.prune()
+    before = other.found()
+    other.route(prefix(2), by_gre(VTEP2, 100))
+    other.kernel.fail(1)
+    other.run()
+    for failures in (3, 1):  # the nexthop that is doubted now and both routes; the nexthop alone
+        other.now += 6
+        other.kernel.fail(failures)
+        other.forwarding.tick(other.now)
+        other.run()
+        assert other.found().get(prefix(1)) == before[prefix(1)]
+    other.now += 6
+    other.forwarding.tick(other.now)
+    other.run()
+    assert other.found() == {prefix(1): before[prefix(1)], prefix(2): before[prefix(1)]}
+    assert len(other.kernel.routing.nexthops) == 1, "nothing is left over"
+
+
+def test_routes_found_at_start_stay_when_they_cannot_be_moved_after_lost_events(world: RoutedWorld) -> None:
+    """All nexthops get new numbers then; the former ones hold what still uses them."""
+    world.route(prefix(1), BOTH)
+    world.route(prefix(2), BOTH[:1])
+    world.run()
+    other = world.restarted()
+    other.run()
+    other.forwarding.prune()
+    other.run()
+    before = other.found()
+    other.forwarding.resync(other.kernel.links.values(), ())
+    other.kernel.refuse("add", "route", 2)
+    other.run()
+    assert other.found() == before
+    other.now += 6
+    other.forwarding.tick(other.now)
+    other.run()
+    assert other.found() == before
+    assert len(other.kernel.routing.nexthops) == 3, "nothing is left over"
+
+
 def test_what_was_refused_while_a_nexthop_went_is_tried_again_at_once(world: RoutedWorld) -> None:
     """As by ``ip nexthop flush`` between two messages of a batch, heard of before the batch is reported."""
     world.run()

@@ -9,7 +9,7 @@ A number is given when a nexthop is first written: one that was found at start w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from hornpipe.forwarding.batch import Batch, Results
 from hornpipe.forwarding.link import Links
@@ -19,8 +19,10 @@ from hornpipe.forwarding.table import Hops
 
 
 class Nexthops:
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: Links, may_use_found: Callable[[], bool]) -> None:
+        """`may_use_found`: whether there are routes in the kernel that may still be as they were found at start."""
         self._links = links
+        self._may_use_found = may_use_found
         self.unreachable = NexthopState(0, "")
         self.unreachable.number, self.unreachable.written, self.unreachable.users = UNREACHABLE, Group(()), 1
         self.by_hops: dict[tuple[int, Hops], NexthopState] = {}
@@ -357,11 +359,16 @@ class Nexthops:
         return bool(self.dirty or self.back or self.idle or self._unused())
 
     def _unused(self) -> list[int]:
-        if not self._pruning:
+        if not self._pruning or not (self._unclaimed or self._found) or self._keeps_found:
             return self._undeleted
         groups = [number for content, number in self._found.items() if isinstance(content, Group)]
         singles = [number for content, number in self._found.items() if isinstance(content, One)]
         return self._undeleted + self._unclaimed + groups + singles
+
+    @property
+    def _keeps_found(self) -> bool:
+        """What the kernel refused to write anew is there as it was found, and would go with the nexthop it is on."""
+        return bool(self._failed) or self._may_use_found()
 
     def take_deletes(self, batch: Batch) -> None:
         """Only when no route on its way, or to be deleted, uses them: the kernel deletes routes with their nexthop."""
@@ -381,7 +388,7 @@ class Nexthops:
                 self._drop_single(single)
         batch.nexthop_deletes += self._unused()
         self._undeleted.clear()
-        if self._pruning:
+        if self._pruning and not self._keeps_found:
             self._unclaimed.clear()
             self._found.clear()
 

@@ -31,7 +31,7 @@ class Tables:
         """(bridge, MAC) -> port: permanent bridge entries of others, which no entry of ours overcomes by replacing."""
         self.adopting = True
         """Nothing is written yet, so a device that becomes ready makes nothing dirty."""
-        self.nexthops = Nexthops(links)
+        self.nexthops = Nexthops(links, self._may_use_found)
         self.routes = Routes(self.nexthops, self._peers)
         self._pruned = False
         self._set_aside: dict[str, list[TableState]] = {}
@@ -99,6 +99,10 @@ class Tables:
             self.refresh(state)
             state.touch_all()
         self.adopting = False
+
+    def _may_use_found(self) -> bool:
+        """Routes that were refused and rest are on the nexthop on which they were."""
+        return any(state.errors for state in self.states.values() if state.kind == "route")
 
     def _found_on(self, state: TableState) -> dict[bytes, Any] | None:
         """What was found in the host's own tables is shared by all who have a part in them."""
