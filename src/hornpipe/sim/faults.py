@@ -59,7 +59,7 @@ def migrate(world: World, fault: Fault) -> str:
 
     def finish() -> None:
         second[0](second[1], station)
-        world.ask(second[1], lambda: world.moving.discard(station))
+        world.ask(second[1], lambda: world.ask(first[1], lambda: world.moving.discard(station)))  # when both are done
 
     world.fleet.clock.after(gap, finish)
     return f"{station.interface} from {address} to {target}, {first[0].__name__} {gap:.3f} s before the other"
