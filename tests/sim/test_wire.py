@@ -67,6 +67,20 @@ def test_a_stopped_process_reads_later_what_came(fleet: Fleet, speaker: Injector
     assert received(fleet) == 1
 
 
+def test_a_stopped_process_reads_what_met_a_cut_after_what_came_before_it(fleet: Fleet, speaker: Injector) -> None:
+    fleet.network.freeze(ONE)
+    announce(speaker)
+    fleet.run(1.0)
+    fleet.network.cut(ONE, TWO)
+    speaker.withdraw(KEY)
+    fleet.run(1.0)
+    fleet.network.heal(ONE, TWO)
+    fleet.run(1.0)
+    fleet.network.thaw(ONE)
+    fleet.run(1.0)
+    assert received(fleet) == 0, "the withdrawal is the last word"
+
+
 def test_who_connects_to_a_stopped_process_that_dies_is_refused(fleet: Fleet) -> None:
     fleet.network.freeze(ONE)
     speaker = fleet.inject(TWO, ONE)

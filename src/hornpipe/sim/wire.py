@@ -164,7 +164,7 @@ class Network:
         pair = frozenset((sender, receiver))
         held = self._held.get(pair)
         if held is not None or pair in self.cuts:
-            self._held.setdefault(pair, []).append(call)
+            self._held.setdefault(pair, []).append(lambda: self._reach(receiver, call))
         else:
             self._reach(receiver, call)
 
