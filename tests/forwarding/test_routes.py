@@ -8,6 +8,7 @@ from hornpipe.forwarding.entry import NetnsPort, Port, Routed, Tunnel
 from hornpipe.forwarding.nexthop import FIRST, Group
 from hornpipe.forwarding.table import MAIN_TABLE, Hop, Hops, route_key
 from tests.forwarding.world import (
+    GRE,
     VTEP1,
     VTEP2,
     VTEP3,
@@ -384,6 +385,43 @@ def test_what_went_between_scan_and_first_batch_is_written(world: RoutedWorld) -
     other.forwarding.prune()
     other.run()
     assert other.kernel.snapshot() == before
+
+
+@pytest.mark.parametrize("loss", ["route", "nexthop", "label"])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_resync_doubts_what_was_found_and_not_wanted_yet(world: RoutedWorld, loss: str, known: bool) -> None:
+    label = (16).to_bytes(4, "big")
+    world.route(prefix(1), BOTH)
+    world.want(world.labels, label, ("hp-vrf1", b""))
+    world.run()
+    before = world.kernel.snapshot()
+    other = RoutedWorld(world.kernel)
+    other.forwarding.set(vrf(1))
+    other.forwarding.set(GRE)
+    if known:
+        other.instance()
+    other.run()
+    kernel, sink, other.kernel.sink = other.kernel, other.kernel.sink, None
+    {
+        "route": lambda: kernel.routing.delete_route(10001, prefix(1)),
+        "nexthop": kernel.routing.flush_nexthops,
+        "label": lambda: kernel.routing.delete_label(label),
+    }[loss]()
+    kernel.sink = sink
+    scan = kernel.scan()
+    other.forwarding.resync(scan.links, scan.addresses)
+    other.run()
+    if not known:
+        other.instance()
+    other.route(prefix(1), BOTH)
+    other.want(other.labels, label, ("hp-vrf1", b""))
+    other.run()
+    found = kernel.snapshot()
+    assert (found["routes"], found["labels"]) == (before["routes"], before["labels"])
+    other.forwarding.prune()
+    other.run()
+    assert kernel.snapshot() == before
+    assert len(kernel.routing.nexthops) == 3
 
 
 # ---- the main table

@@ -489,6 +489,33 @@ def test_a_resync_finds_what_no_event_told(world: World) -> None:
     assert world.kernel.snapshot() == before
 
 
+def test_a_resync_doubts_what_was_found_and_not_wanted_yet() -> None:
+    before = World().instance()
+    before.remote(1)
+    before.want(before.flood, flood_key(VTEP2), True)
+    before.run()
+    snapshot = before.kernel.snapshot()
+    after = restarted(before)
+    after.forwarding.set(BRIDGE)
+    after.forwarding.set(VXLAN)
+    for table in (after.flood, after.fdb):
+        after.forwarding.add_table(table)
+    after.run()
+    sink, after.kernel.sink = after.kernel.sink, None
+    after.kernel.flush_fdb("hp-vx100")
+    after.kernel.delete_flood("hp-vx100", VTEP2)
+    after.kernel.delete_neigh("hp-br100", ip(1))
+    after.kernel.sink = sink
+    scan = after.kernel.scan()
+    after.forwarding.resync(scan.links, scan.addresses)
+    after.run()
+    after.forwarding.add_table(after.neigh)
+    after.remote(1)
+    after.want(after.flood, flood_key(VTEP2), True)
+    after.run()
+    assert after.kernel.snapshot() == snapshot
+
+
 def test_a_device_made_by_somebody_else_under_our_name_is_taken_over_if_it_is_what_we_want(world: World) -> None:
     before = world.kernel.snapshot()
     world.kernel.delete_link("hp-br100")

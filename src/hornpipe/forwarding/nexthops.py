@@ -291,7 +291,9 @@ class Nexthops:
             self.dirty[state] = None
 
     def doubt_all(self) -> None:
-        """Events were lost: all are written again, and so are all routes."""
+        """Events were lost: all are written again, and so are all routes. What was found at start may be gone."""
+        self._unclaimed += self._found.values()
+        self._found.clear()
         for state in self._singles.values():
             self._lose(state)
         for state in self._groups.values():

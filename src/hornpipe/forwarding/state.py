@@ -319,9 +319,7 @@ class Forwarding:
         self.links.rules, self.links.closed = set(rules), set(closed)
         self.links.mpls_input.clear()
         self.rare.doubt_all()
-        self.bulk.nexthops.doubt_all()
-        for state in self.bulk.states.values():
-            state.touch_all()
+        self.bulk.doubt_all()
 
     def address_event(self, index: int, address: InterfaceAddress, present: bool) -> None:
         held = self.links.addresses.setdefault(index, set())

@@ -168,6 +168,18 @@ class Tables:
             if found and key in found:
                 found[key] = None
 
+    def doubt_all(self) -> None:
+        """Events were lost: all is written again, and what was found at start is, if it will be wanted. Local
+        entries of a bridge stay known: where one was is where it may have to be deleted."""
+        self.nexthops.doubt_all()
+        of_tables = [(state.kind, state.scanned) for state in self.states.values()]
+        of_nobody = [(kind, found) for (kind, _), found in self.scanned.items()]
+        for kind, found in (*of_tables, *of_nobody, *(("route", found) for found in self.routes_found.values())):
+            if found and kind != "local":
+                found.update(dict.fromkeys(found))
+        for state in self.states.values():
+            state.touch_all()
+
     def occupy(self, bridge: str, port_index: int, mac: bytes, occupied: bool) -> None:
         """A permanent bridge entry of somebody else's is there, or gone. A port's own address is permanent too, and
         rightly so."""
