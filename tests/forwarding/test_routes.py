@@ -137,6 +137,25 @@ def test_a_route_found_at_start_stays_when_its_nexthop_is_refused(world: RoutedW
     assert len(other.kernel.routing.nexthops) == 1, "nothing is left over"
 
 
+def test_a_route_found_at_start_that_cannot_be_changed_keeps_its_nexthop(world: RoutedWorld) -> None:
+    world.route(prefix(1), by_gre(VTEP2, 100))
+    world.route(prefix(2), by_gre(VTEP2, 100))
+    world.run()
+    before = world.found()
+    world.routes.rows[prefix(2)] = by_gre(VTEP3, 200)
+    other = world.restarted()
+    other.kernel.refuse("add", "route", 1)
+    other.run()
+    other.route(prefix(1), None)
+    other.run()
+    assert other.found() == {prefix(2): before[prefix(2)]}
+    other.now += 6
+    other.forwarding.tick(other.now)
+    other.run()
+    assert other.found() == {prefix(2): ("encap mpls 200 via 10.0.0.3 dev hp-gre weight 1",)}
+    assert len(other.kernel.routing.nexthops) == 1
+
+
 def test_routes_found_at_start_stay_when_they_cannot_be_moved_after_lost_events(world: RoutedWorld) -> None:
     """All nexthops get new numbers then; the former ones hold what still uses them."""
     world.route(prefix(1), BOTH)

@@ -57,10 +57,13 @@ class Routes:
                 self._before(chunk, key, old)
             if state.awaiting:
                 self._stop_waiting(state, key)
-            if scanned and scanned.pop(key, _NOT_FOUND) == way.number:
+            found = scanned.pop(key, _NOT_FOUND) if scanned else _NOT_FOUND
+            if found == way.number:
                 state.errors.pop(key, None)
-            else:
-                chunk_adds[key] = way.number
+                continue
+            chunk_adds[key] = way.number
+            if old is None and found != _NOT_FOUND:
+                self._found_on(chunk, key, found)
 
     def _first_come(
         self, state: TableState, peers: Sequence[TableState], adds: dict[bytes, Any], chunk: Chunk, now: float
@@ -89,6 +92,13 @@ class Routes:
             self._nexthops.release(way)
         else:
             chunk.before[key] = way
+
+    def _found_on(self, chunk: Chunk, key: bytes, number: int | None) -> None:
+        """It is in the kernel already, with a nexthop that may be another route's by now."""
+        way = self._nexthops.numbered(number) if number is not None else None
+        if way is not None:
+            way.users += 1
+            self._before(chunk, key, way)
 
     def _await(self, state: TableState, key: bytes, way: NexthopState) -> None:
         way.lost = True
