@@ -369,7 +369,8 @@ class Nexthops:
 
     @property
     def _keeps_found(self) -> bool:
-        """What the kernel refused to write anew is there as it was found, and would go with the nexthop it is on."""
+        """What the kernel refused to write anew, or nobody looked at yet, is there as it was found, and would go with
+        the nexthop it is on."""
         return bool(self._failed) or self._may_use_found()
 
     def take_deletes(self, batch: Batch) -> None:
@@ -401,7 +402,17 @@ class Nexthops:
             states.pop(state, None)
         if state.number >= 0:
             del self.by_number[state.number]
-            batch.nexthop_deletes.append(state.number)
+            if state.number in self._taken and self._keeps_found:
+                self._give_back(state)
+            else:
+                batch.nexthop_deletes.append(state.number)
+
+    def _give_back(self, state: NexthopState) -> None:
+        """Routes found at start may be on it: it is as if it had not been taken over."""
+        if state.written is None or state.written in self._found:
+            self._unclaimed.append(state.number)
+        else:
+            self._found[state.written] = state.number
 
     def _drop_single(self, state: NexthopState) -> None:
         del self._singles[(state.v, state.device, state.gateway, state.labels)]

@@ -164,6 +164,10 @@ class RareEntries:
             if is_deep(entry):
                 self._unseen.add(key)
 
+    def routing_tables(self) -> dict[str, int]:
+        """VRF -> number of its table, there or not."""
+        return {entry.name: entry.table for entry in self.wanted.values() if isinstance(entry, Vrf)}
+
     def users_of(self, link: str) -> tuple[EntryKey, ...]:
         return tuple(self._users.get(link, ()))
 

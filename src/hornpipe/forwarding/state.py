@@ -241,7 +241,7 @@ class Forwarding:
         """Removes what is marked ours and wanted by nobody. To be called once, when the gates are open."""
         self.pruned = True
         going = {link.name for link in self.strays.find() if link.alias.startswith(ALIAS)}
-        self.bulk.leftovers(going.__contains__)
+        self.bulk.leftovers(going.__contains__, self.rare.routing_tables())
         self.rare.retire_unwanted()
         self.rare.retire_rules()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan
@@ -101,17 +101,26 @@ class Tables:
         self.adopting = False
 
     def _may_use_found(self) -> bool:
-        """Routes that were refused and rest are on the nexthop on which they were."""
-        return any(state.errors for state in self.states.values() if state.kind == "route")
+        """Routes that were refused and rest, or were not looked at yet, are on the nexthop on which they were."""
+        if not self._pruned and any(self.routes_found.values()):
+            return True
+        return any(state.errors or state.scanned for state in self.states.values() if state.kind == "route")
 
     def _found_on(self, state: TableState) -> dict[bytes, Any] | None:
         """What was found in the host's own tables is shared by all who have a part in them."""
         at = (state.kind, state.device)
         return self.scanned.pop(at, None) if state.device else self.scanned.get(at)
 
-    def leftovers(self, goes_with_device: Callable[[str], bool]) -> None:
+    def leftovers(self, goes_with_device: Callable[[str], bool], vrfs: Mapping[str, int]) -> None:
         """Makes everything found at start that nobody wants go. What goes with its device is kept in mind until that is
-        gone, for it may be wanted again."""
+        gone, for it may be wanted again.
+
+        `vrfs`: the routing tables of those that are wanted. One may be down, or is still to be made: its routes are
+        looked at when it is there.
+        """
+        for state in self.states.values():
+            if state.kind == "route" and state.ready is None and state.device in vrfs:
+                self._settle_on(state, vrfs[state.device])
         for state in self.states.values():
             if state.device:
                 state.touch_keys(dict.fromkeys(state.scanned or ()))
@@ -163,8 +172,10 @@ class Tables:
 
     def doubt_route(self, table: int, key: bytes) -> None:
         """The same for a route."""
-        states = self.on("route", self.links.name_of(self.links.vrfs.get(table, 0)))
-        for found in (self.routes_found.get(table), *(state.scanned for state in states if state.index == table)):
+        device = self.links.name_of(self.links.vrfs.get(table, 0))
+        states = self.on("route", device) if device or table == MAIN_TABLE else self.states.values()
+        in_it = (state.scanned for state in states if state.kind == "route" and state.index == table)
+        for found in (self.routes_found.get(table), *in_it):
             if found and key in found:
                 found[key] = None
 
