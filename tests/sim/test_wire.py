@@ -81,6 +81,29 @@ def test_a_stopped_process_reads_what_met_a_cut_after_what_came_before_it(fleet:
     assert received(fleet) == 0, "the withdrawal is the last word"
 
 
+def test_a_stopped_process_hears_when_it_runs_again_that_its_connection_was_reset(fleet: Fleet) -> None:
+    """Its clock may have stood still: what it did meanwhile would count from a time that never was."""
+    host = fleet.add(Host(settings_of(TWO, (ONE,)), epoch=7e5))
+    assert fleet.run_until(lambda: host.running.peers()[0].state == "ESTABLISHED")
+    fleet.network.freeze(TWO)
+    fleet.network.reset(ONE, TWO)
+    fleet.run(1.0)
+    assert host.running.peers()[0].state == "ESTABLISHED"
+    fleet.network.thaw(TWO)
+    assert host.running.peers()[0].state != "ESTABLISHED"
+
+
+def test_a_stopped_process_hears_when_it_runs_again_that_it_was_refused(fleet: Fleet) -> None:
+    host = fleet.add(Host(settings_of(TWO, (ONE,)), epoch=7e5))
+    fleet.kill(fleet.hosts[ONE])
+    fleet.run(0.0)
+    fleet.network.freeze(TWO)
+    fleet.run(1.0)
+    assert host.running.peers()[0].state == "CONNECT"
+    fleet.network.thaw(TWO)
+    assert host.running.peers()[0].state != "CONNECT"
+
+
 def test_who_connects_to_a_stopped_process_that_dies_is_refused(fleet: Fleet) -> None:
     fleet.network.freeze(ONE)
     speaker = fleet.inject(TWO, ONE)

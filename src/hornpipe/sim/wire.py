@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from hornpipe.bgp.session.config import PeerConfig
@@ -116,7 +117,8 @@ class Network:
         to = self.links.get(config.address, config.address)
 
         def refuse() -> None:
-            self.clock.after(self._wait(address, to), lambda: self._refused(address, endpoint, config))
+            refused = partial(self._refused, address, endpoint, config)
+            self.clock.after(self._wait(address, to), lambda: self._reach(address, refused))
 
         def arrive() -> None:
             target = self.endpoints.get(to)
@@ -208,8 +210,7 @@ class Network:
         side.open = False
         if side.conn is not None:
             self.sides.pop((id(side.endpoint), side.conn), None)
-            self.awake[side.address] = None
-            side.endpoint.closed(side.conn, reason, self.clock.now)
+            self._reach(side.address, partial(self._closed, side, side.conn, reason))
         other = side.other
 
         def end() -> None:
@@ -218,10 +219,13 @@ class Network:
                 if other.conn is not None:
                     self.tap("end", side.address, other.address, b"")
                     self.sides.pop((id(other.endpoint), other.conn), None)
-                    self.awake[other.address] = None
-                    other.endpoint.closed(other.conn, "closed by the peer", self.clock.now)
+                    self._closed(other, other.conn, "closed by the peer")
 
         self._in_order(side, lambda: self._read(other, end))
+
+    def _closed(self, side: Side, conn: int, reason: str) -> None:
+        self.awake[side.address] = None
+        side.endpoint.closed(conn, reason, self.clock.now)
 
     # ---- faults
 
