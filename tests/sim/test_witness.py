@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -183,6 +183,32 @@ def test_it_is_seen(world: World, what: str) -> None:
     batch = make(world)
     kernel(world).observe(kernel(world), batch)  # type: ignore[attr-defined]  # a WitnessedKernel
     assert any(expected in violation for violation in world.violations), world.violations
+
+
+@pytest.fixture
+def without_vrf(world: World) -> Iterator[int]:
+    """The device is gone, the routes in its table are not."""
+    table, _ = route(world, UDP, B)
+    name, link = next(one for one in kernel(world).links.items() if one[1].table == table)
+    del kernel(world).links[name]
+    yield table
+    kernel(world).links[name] = link
+
+
+def test_routes_in_the_table_of_a_vrf_that_is_gone_are_its_instances_still(world: World, without_vrf: int) -> None:
+    gone, there = b"\x20\x01\x02\x03\x04", route(world, UDP, B)[1]
+    for key, violations in ((gone, 0), (there, 1)):
+        batch = chunk("route", "table", without_vrf, {}, (key,))
+        kernel(world).observe(kernel(world), batch)  # type: ignore[attr-defined]  # a WitnessedKernel
+        assert len(world.violations) == violations, world.violations
+    assert "deleted, though it is at" in world.violations[0]
+
+
+def test_nothing_is_written_where_no_vrf_looks(world: World, without_vrf: int) -> None:
+    _, key = route(world, UDP, B)
+    batch = chunk("route", "table", without_vrf, {key: kernel(world).routing.routes[(without_vrf, key)]})
+    kernel(world).observe(kernel(world), batch)  # type: ignore[attr-defined]  # a WitnessedKernel
+    assert any("nobody wants" in violation for violation in world.violations), world.violations
 
 
 def test_what_the_kernel_has_may_be_written_again(world: World) -> None:

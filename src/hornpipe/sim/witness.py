@@ -60,6 +60,8 @@ class Witness:
             ("mpls", "shared"): router.label,
         }
         """(kind, whose it is) -> check"""
+        self._tables: dict[int, int] = {}
+        """Routing table -> the instance whose VRF had it: what is left in it when that is gone may have to go."""
 
     def observe(self, kernel: DummyKernel, batch: Batch) -> None:
         self.world.observed(self.host, batch)
@@ -83,12 +85,15 @@ class Witness:
         scope = "shared" if not vni else "routed" if is_routed(vni) else "bridged"
         return self._checks.get((chunk.kind, scope), self._unknown), vni
 
-    @staticmethod
-    def _vni(chunk: Chunk, kernel: DummyKernel) -> int:
+    def _vni(self, chunk: Chunk, kernel: DummyKernel) -> int:
         """By the names of our devices: ``hp-vx100``, ``hp-br100``; of a routing table by its VRF. 0: of no instance."""
         if chunk.kind == "route":
             vrf = next((link for link in kernel.links.values() if link.table == chunk.index), None)
-            return number_of(vrf.alias.partition(":")[2] if vrf is not None else chunk.state.table.instance)
+            if vrf is not None:
+                self._tables[chunk.index] = number_of(vrf.alias.partition(":")[2])
+            elif chunk.adds or chunk.state.table.instance:
+                return number_of(chunk.state.table.instance)
+            return self._tables.get(chunk.index, 0)
         names = (link.name for link in kernel.links.values() if link.index == chunk.index)
         device = chunk.state.table.device or next(names, "")
         return int(device[5:]) if device.startswith(OF_INSTANCES) else 0
