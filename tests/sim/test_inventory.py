@@ -11,8 +11,8 @@ VM = Station(1, 100)
 
 def test_a_station_has_one_owner_the_newest() -> None:
     inventory = Inventory()
-    inventory.attached("a", VM)
-    inventory.attached("b", VM)
+    inventory.attached("a", VM, 0.0)
+    inventory.attached("b", VM, 0.0)
     assert inventory.owner(100, VM.mac) == "b"
     inventory.detached("b", VM, 5.0)
     assert inventory.owner(100, VM.mac) == "a"
@@ -21,7 +21,7 @@ def test_a_station_has_one_owner_the_newest() -> None:
 
 def test_what_it_has_left_may_be_pointed_at_for_a_while() -> None:
     inventory = Inventory()
-    inventory.attached("a", VM)
+    inventory.attached("a", VM, 0.0)
     inventory.detached("a", VM, 10.0)
     assert inventory.may_be_at(100, VM.mac, "a", 10.0 + LATE)
     assert not inventory.may_be_at(100, VM.mac, "a", 10.1 + LATE)
@@ -31,15 +31,25 @@ def test_what_it_has_left_may_be_pointed_at_for_a_while() -> None:
 
 def test_settled_is_what_has_neither_come_nor_gone_lately() -> None:
     inventory = Inventory()
-    inventory.attached("a", VM)
+    inventory.attached("a", VM, 0.0)
     assert inventory.is_settled_at(100, VM.mac, "a", 0.0)
     inventory.vanished("a", VM, 1.0)
     assert inventory.owner(100, VM.mac) is None
-    inventory.appeared("a", VM)
+    inventory.appeared("a", VM, 1.0)
     assert not inventory.is_settled_at(100, VM.mac, "a", 2.0)
     assert inventory.is_settled_at(100, VM.mac, "a", 1.1 + SETTLED)
-    inventory.attached("b", VM)
+    inventory.attached("b", VM, 0.0)
     assert not inventory.is_settled_at(100, VM.mac, "a", 2 * SETTLED)
+
+
+def test_who_came_lately_need_not_be_known_and_neither_need_others_to_who_came() -> None:
+    for first, second in ((10.0, 20.0), (20.0, 10.0)):
+        inventory = Inventory()
+        inventory.attached("a", VM, first)
+        inventory.attached("b", Station(2, VM.vni), second)
+        assert list(inventory.announced(100, "a", 20.0)) == [VM]
+        assert not inventory.must_be_known(VM, "a", "b", 20.0 + SETTLED)
+        assert inventory.must_be_known(VM, "a", "b", 20.1 + SETTLED)
 
 
 def test_short_troubles_excuse_nothing() -> None:

@@ -211,6 +211,24 @@ def test_nothing_is_written_where_no_vrf_looks(world: World, without_vrf: int) -
     assert any("nobody wants" in violation for violation in world.violations), world.violations
 
 
+def test_a_tunnel_may_go_while_the_news_of_who_would_need_it_is_on_its_way() -> None:
+    """Both news of host B are two seconds late at host A: that its station went, and that another one came."""
+    world = World(2, Shape(hosts=2, reflectors=1, ports=0, instances=1, span=2, vrfs=3))
+    for address in (A, B):
+        world.attach(address, world.new_station(UDP))
+    world.run(60.0)
+    assert UDP_TO_B in kernel(world).links
+    world.fleet.network.slow[A] = 2.0
+    world.detach(B, station(world, B, UDP))
+    world.run(1.0)
+    world.attach(B, world.new_station(UDP))
+    world.run(1.5)
+    assert UDP_TO_B not in kernel(world).links
+    world.run(10.0)
+    assert not world.violations
+    assert is_right(world)
+
+
 def test_what_the_kernel_has_may_be_written_again(world: World) -> None:
     where = route(world, GRE, B)
     batch = routed(world, GRE, adds={where[1]: kernel(world).routing.routes[where]})

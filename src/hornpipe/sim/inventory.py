@@ -71,14 +71,16 @@ class Inventory:
         """(VNI, MAC) -> station."""
         self.behind: dict[tuple[int, bytes], Station] = {}
         """(number of a routed instance, prefix) -> station."""
-        self.places: dict[tuple[int, bytes], dict[str, None]] = {}
-        """(VNI, MAC) -> hosts where it is attached and its interface exists, newest last."""
+        self.places: dict[tuple[int, bytes], dict[str, float]] = {}
+        """(VNI, MAC) -> hosts where it is attached and its interface exists, newest last -> since when."""
         self.left: dict[tuple[int, bytes], dict[str, float]] = {}
         """(VNI, MAC) -> host that it has left -> when."""
         self.ports: dict[str, dict[Station, None]] = {}
         """Host -> what is attached there, with or without an interface."""
         self.members: dict[int, dict[str, int]] = {}
         """VNI -> host -> number of ports."""
+        self.joined: dict[tuple[int, str], float] = {}
+        """(VNI, host) -> when its first port there came."""
         self.parted: dict[tuple[int, str], float] = {}
         """(VNI, host) -> when its last port there went."""
         self.changed: dict[tuple[int, str], None] = {}
@@ -86,13 +88,15 @@ class Inventory:
 
     # ---- what happens
 
-    def attached(self, host: str, station: Station) -> None:
+    def attached(self, host: str, station: Station, now: float) -> None:
         self.changed[(station.vni, host)] = None
         if station not in self.ports.setdefault(host, {}):
             self.ports[host][station] = None
             members = self.members.setdefault(station.vni, {})
+            if host not in members:
+                self.joined[(station.vni, host)] = now
             members[host] = members.get(host, 0) + 1
-        self.appeared(host, station)
+        self.appeared(host, station, now)
 
     def detached(self, host: str, station: Station, now: float) -> None:
         if station not in self.ports.get(host, {}):
@@ -105,13 +109,13 @@ class Inventory:
             del members[host]
             self.parted[(station.vni, host)] = now
 
-    def appeared(self, host: str, station: Station) -> None:
+    def appeared(self, host: str, station: Station, now: float) -> None:
         """Its interface is there."""
         at = (station.vni, station.mac)
         self.stations[at] = station
         self.behind.update(dict.fromkeys([(station.vni, prefix) for prefix in station.prefixes], station))
         self.changed[(station.vni, host)] = None
-        self.places.setdefault(at, {})[host] = None
+        self.places.setdefault(at, {}).setdefault(host, now)
 
     def vanished(self, host: str, station: Station, now: float) -> None:
         """Its interface is gone."""
@@ -143,12 +147,16 @@ class Inventory:
         at = (vni, mac)
         return host in self.places.get(at, {}) or now - self.left.get(at, {}).get(host, -inf) <= LATE
 
-    def announces(self, vni: int, host: str, now: float) -> bool:
-        """A station of the instance is settled there."""
-        return any(
-            station.vni == vni and self.is_settled_at(vni, station.mac, host, now)
-            for station in self.ports.get(host, ())
-        )
+    def announced(self, vni: int, host: str, now: float) -> Iterator[Station]:
+        """Stations of the instance that are settled there."""
+        for station in self.ports.get(host, ()):
+            if station.vni == vni and self.is_settled_at(vni, station.mac, host, now):
+                yield station
+
+    def must_be_known(self, station: Station, host: str, to: str, now: float) -> bool:
+        """The station has been at `host`, and `to` in its instance, for longer than news may be on their way."""
+        since = max(self.places[(station.vni, station.mac)][host], self.joined.get((station.vni, to), -inf))
+        return now - since > SETTLED
 
     def is_member(self, vni: int, host: str) -> bool:
         return host in self.members.get(vni, {})

@@ -38,12 +38,14 @@ class RouterWitness:
         self.host = host
         self.violated = violated
         self._links: dict[int, Link] = {}
+        self._tables: dict[int, int] = {}
+        self._routes: dict[tuple[int, bytes], int] = {}
         self._before: Nexthops = {}
         self._after: Nexthops = {}
 
     def begin(self, kernel: DummyKernel, batch: Batch) -> None:
         """A batch: nexthops first, for routes follow from them."""
-        self._links = by_index(kernel)
+        self._links, self._tables, self._routes = by_index(kernel), tables(kernel), kernel.routing.routes
         self._before = kernel.routing.nexthops
         self._after = {**self._before, **batch.nexthops} if batch.nexthops else self._before
         touched = {*batch.nexthops, *batch.nexthop_deletes} & self._before.keys()
@@ -58,11 +60,10 @@ class RouterWitness:
             if chunk.kind == "route"
             for key in (*chunk.adds, *chunk.deletes)
         }
-        numbers = tables(kernel)
-        for (table, key), number in kernel.routing.routes.items():
+        for (table, key), number in self._routes.items():
             if number in touched and (table, key) not in rewritten:
                 was, will = self._ends(number, self._before), self._ends(number, final)
-                self._turned(numbers.get(table, 0), key, was, will)
+                self._turned(self._tables.get(table, 0), key, was, will)
 
     def _ends(self, number: int, nexthops: Nexthops) -> frozenset[str]:
         return ends(number, nexthops, self._links)
@@ -107,9 +108,17 @@ class RouterWitness:
         inventory, now = self.world.inventory, self.world.now
         return (
             inventory.is_settled_member(vni, self.host, now)
-            and inventory.announces(vni, at, now)
+            and any(self._is_known(station, at) for station in inventory.announced(vni, at, now))
             and not self.world.excused(self.host, at)
         )
+
+    def _is_known(self, station: Station, at: str) -> bool:
+        """The news of who came lately may be on their way, and what a former one needed may go: but not if there is
+        a route already."""
+        if self.world.inventory.must_be_known(station, at, self.host, self.world.now):
+            return True
+        found = ((table, key) for table, vni in self._tables.items() if vni == station.vni for key in station.prefixes)
+        return any(at in self._ends(self._routes[place], self._before) for place in found if place in self._routes)
 
     def fdb(self, kernel: DummyKernel, vni: int, index: int, mac: bytes, value: Any) -> None:
         """A router's MAC."""

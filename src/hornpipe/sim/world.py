@@ -191,7 +191,7 @@ class World:
         self.ask(address, lambda: self._attach(address, station))
 
     def _attach(self, address: str, station: Station) -> None:
-        self.inventory.attached(address, station)
+        self.inventory.attached(address, station, self.now)
         addresses: list[bytes] = [station.ip]
         more: dict[str, Any] = {}
         if is_routed(station.vni):
@@ -220,7 +220,7 @@ class World:
             station in self.inventory.ports.get(address, {})
             and station.interface not in self.host(address).kernel.links
         ):
-            self.inventory.appeared(address, station)
+            self.inventory.appeared(address, station, self.now)
             self.host(address).kernel.add_link(station.interface)
             self.fleet.wake(address)
 
