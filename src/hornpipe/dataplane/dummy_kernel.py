@@ -112,7 +112,7 @@ class DummyKernel:
             self.sink.link_gone(link.index)
 
     def set_up(self, name: str, up: bool) -> None:
-        """What goes with a device that is set down goes without a word. Linux tells of each neighbour (seen with 6.1 and
+        """What goes with a device that is set down goes without a word. Linux tells of each neighbour (seen with 6.1,
         6.18); nobody may rely on having heard it."""
         link = self.links[name]
         if not up:
