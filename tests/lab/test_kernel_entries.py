@@ -16,6 +16,7 @@ from hornpipe.forwarding.entry import Bridge, Gateway, MplsInput, Port, Routed, 
 from hornpipe.forwarding.listing import listing
 from hornpipe.forwarding.table import Hop
 from hornpipe.netlink.failure import Failure
+from hornpipe.netlink.number import RTM_DELROUTE
 from tests.lab.routed_host import (
     END_METRIC,
     TABLE,
@@ -297,6 +298,23 @@ async def test_a_second_daemon_adopts_without_a_write() -> None:
         assert heard == [], "nothing was written"
         second.forwarding.prune()
         await complete(second)
+
+
+async def test_routes_of_a_vrf_that_was_set_down_stay_and_are_adopted() -> None:
+    async with running("ke", flush=False) as first:
+        populate(first)
+        await complete(first)
+        prefixes, nexthops = first.prefixes(), first.nexthops()
+    sh(f"ip -n ke link set {VRF.name} down")
+    async with running("ke") as second:
+        assert (second.prefixes(), second.nexthops()) == (prefixes, nexthops), "the kernel keeps them"
+        listener = Listener("ke")
+        populate(second)
+        second.forwarding.prune()
+        await complete(second)
+        gone = [what for what in listener.heard() if what[0] == RTM_DELROUTE]
+        listener.close()
+        assert (gone, second.nexthops()) == ([], nexthops)
 
 
 async def test_what_is_wanted_no_longer_goes() -> None:
