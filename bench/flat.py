@@ -1,7 +1,7 @@
 """Is a series of samples flat? A line through them says how much it grows.
 
-The first part, in which caches fill, is left
-out."""
+The first part, in which caches fill, is left out.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ GROWTH_SHARE, GROWTH_MB = 0.04, 3.0
 """What may be the allocator's: a share of what there is, or so much."""
 
 
+def warming(seconds: float) -> float:
+    """How much of a run of so many seconds says nothing of memory."""
+    return min(WARMING, seconds / 2)
+
+
 def growth(samples: Sequence[tuple[float, float]]) -> float:
     """By how much (time, value) samples grow from the end of the warming to the last, by least squares."""
     if len(samples) < 6:
         raise ValueError(f"{len(samples)} samples say nothing")
     begin, end = samples[0][0], samples[-1][0]
-    kept = [sample for sample in samples if sample[0] >= begin + min(WARMING, (end - begin) / 2)]
+    kept = [sample for sample in samples if sample[0] >= begin + warming(end - begin)]
     mean_time = sum(time for time, _ in kept) / len(kept)
     mean = sum(value for _, value in kept) / len(kept)
     spread = sum((time - mean_time) ** 2 for time, _ in kept)
