@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hornpipe.vpn.mobility import SEQUENCE_LIMIT, Claim, Moves, next_sequence, outranked
+from hornpipe.vpn.mobility import SEQUENCE_LIMIT, Claim, Moves, next_sequence, outranked, unheard
 
 LOW, HIGH = b"\x0a\0\0\x01", b"\x0a\0\0\x02"
 V6 = bytes.fromhex("20010db8000000000000000000000001")
@@ -66,6 +66,25 @@ def test_next_sequence(previous: int, sticky: bool, remote: Claim | None, sequen
 def test_a_station_that_comes_here_wins_unless_the_other_is_sticky(previous: int, remote: Claim, vtep: bytes) -> None:
     sequence = next_sequence(previous, False, remote)
     assert outranked(Claim(sequence, False, vtep), remote) is remote.sticky
+
+
+@given(st.integers(0, 5), claims, st.sampled_from((LOW, HIGH)))
+def test_who_answers_a_claim_has_heard_it(previous: int, claim: Claim, vtep: bytes) -> None:
+    answer = Claim(next_sequence(previous, False, claim), False, vtep)
+    assert not unheard(claim, answer)
+
+
+@pytest.mark.parametrize(
+    ("local", "remote", "is_unheard"),
+    [
+        (Claim(2, False, HIGH), Claim(2, False, LOW), True),
+        (Claim(2, False, HIGH), Claim(3, False, LOW), False),
+        (Claim(2, False, HIGH), Claim(2, True, LOW), False),  # sticky ones do not count
+        (Claim(2, True, HIGH), Claim(2, True, LOW), False),
+    ],
+)
+def test_an_equal_number_is_no_answer(local: Claim, remote: Claim, is_unheard: bool) -> None:
+    assert unheard(local, remote) is is_unheard
 
 
 def test_moves_within_the_window_make_a_duplicate_once() -> None:

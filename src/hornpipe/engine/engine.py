@@ -237,7 +237,7 @@ class Engine:
     def run(self, now: float, budget: int = 2000) -> bool:
         """Carries changes through, about `budget` routes of them; True: there is more."""
         self._now = now
-        self.edge.heard(self._peers.heard_by)
+        self.edge.heard(self._peers.heard_by, now)
         more = self.rib.work(budget) >= budget
         more = self.edge.run(budget, now) >= budget or more
         self._startup.turned(now, more)

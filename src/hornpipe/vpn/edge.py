@@ -348,11 +348,13 @@ class Edge:
             instance.judge(station, now)
         return True
 
-    def heard(self, by: float) -> None:
+    def heard(self, by: float, now: float) -> None:
         """See `Surroundings.heard_by`."""
         if by == self.around.heard_by:
             return
         former, self.around.heard_by = self.around.heard_by, by
+        if by == inf and former != -inf:
+            self.around.silent_at = now
         for instance in self.instances.values() if by < inf else ():
             known = max(instance.created + HEARSAY, by)
             for station in instance.stations.values():

@@ -16,7 +16,7 @@ from hornpipe.vpn.check import CheckedPort
 from hornpipe.vpn.devices import Devices
 from hornpipe.vpn.domain import Domain
 from hornpipe.vpn.imported import Imported
-from hornpipe.vpn.mobility import Claim, Moves, next_sequence, outranked
+from hornpipe.vpn.mobility import RACE, Claim, Moves, next_sequence, outranked, unheard
 from hornpipe.vpn.origin import Origin
 from hornpipe.vpn.plan import PortId
 from hornpipe.vpn.remote import Remote
@@ -307,11 +307,13 @@ class Instance:
         if fresh:
             if not station.learnt:
                 station.late_until = self.around.knows_by(self.created, now)
+                station.came = now
             self._claim(station, remote, now)
         lost = self._outranked(station, remote)
-        if lost and now < station.late_until:
+        if lost and (now < station.late_until or self._is_old(station, remote, now)):
             # The remote claim was there before the station came here, we only had not heard of it: the instance or the
-            # session is new. This happens once, so that two hosts cannot outbid each other for ever.
+            # session is new. This happens once, so that two hosts cannot outbid each other for ever. Or it says itself
+            # that it is no answer to ours.
             station.late_until = 0.0
             self._claim(station, remote, now)
             lost = self._outranked(station, remote)
@@ -330,6 +332,12 @@ class Instance:
             self.around.notify("mac.sticky", f"{self.key} {Mac(station.mac)}", station.reason)
         self._contest_addresses(station)
         return not lost
+
+    def _is_old(self, station: Station, remote: Remote | None, now: float) -> bool:
+        """Who made the claim did not count on from ours, which could be heard all the time."""
+        claim = Claim(station.sequence, station.sticky, self.around.vtep)
+        known = station.here and self.around.silent_at < station.came < now - RACE
+        return known and remote is not None and unheard(claim, remote.claim)
 
     def _outranked(self, station: Station, remote: Remote | None) -> bool:
         claim = Claim(station.sequence, station.sticky, self.around.vtep)

@@ -8,6 +8,12 @@ A claim says: this station is here. Claims of different PEs for one MAC (or one 
 
 The verdict is a function of the claims alone. The order in which they came has done its work before: it set the
 sequence number (`next_sequence`), which is kept in the intent. That is why a restart decides the same.
+
+At a tie the order did no work (`unheard`): two came at the same moment, and the originator with the higher address
+withdraws. But a route may also come out of the past, from a reflector that was paused or cut off while its originator
+withdrew, and then the station would be nowhere. So if a caller put it here, longer ago than a race takes, and we could
+be heard ever since, we count on instead (`Instance._is_old`). If the other side lives after all, it sees a greater
+number and gives way, and that is the end of it.
 """
 
 from __future__ import annotations
@@ -15,6 +21,8 @@ from __future__ import annotations
 import msgspec
 
 SEQUENCE_LIMIT = 0xFFFFFFFF
+RACE = 1.0
+"""Seconds within which two hosts that announce the same have heard of each other."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -41,6 +49,11 @@ def next_sequence(previous: int, sticky: bool, remote: Claim | None) -> int:
     if remote is None or sticky or remote.sticky or remote.sequence < previous:
         return previous
     return min(remote.sequence + 1, SEQUENCE_LIMIT)
+
+
+def unheard(local: Claim, remote: Claim) -> bool:
+    """Who made the remote claim had not heard the local one, or its number would be greater."""
+    return remote.sequence == local.sequence and not (local.sticky or remote.sticky)
 
 
 class Moves:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from hornpipe.vpn.plan import PortId
 
 
@@ -25,6 +27,7 @@ class Station:
         "addresses",
         "announced",
         "attachment",
+        "came",
         "gateway",
         "held",
         "here",
@@ -58,6 +61,8 @@ class Station:
         """It was elsewhere before a restart: wait for the peers before saying otherwise."""
         self.late_until = 0.0
         """Until then a claim by somebody else that becomes known may be older than the station's coming here."""
+        self.came = -inf
+        """When its caller put it here; -inf: that was in a former process, or the kernel saw it."""
         self.reason = ""
         self.lost: dict[bytes, str] = {}
         """Addresses that are elsewhere with another MAC -> why."""

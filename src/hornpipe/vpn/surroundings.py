@@ -90,6 +90,8 @@ class Surroundings:
         """Stations that are attached now were here before: nobody has moved."""
         self.heard_by = -inf
         """When what the peers had to say at first is known; -inf: there are no peers, inf: none is connected."""
+        self.silent_at = -inf
+        """When last no session was left: what was announced before may be forgotten, and others may have come."""
         self.revision = 0
         """Counts changes of what the intent keeps of this layer."""
         self.ports: dict[PortId, CheckedPort] = {}
