@@ -227,7 +227,7 @@ class Forwarding:
         for index, address in scan.addresses:
             self.links.addresses.setdefault(index, set()).add(address)
         for bridge, port, mac in scan.permanent:
-            self.bulk.occupy(bridge, port, mac, True)
+            self.bulk.occupied.event(bridge, port, mac, True)
         self.links.mpls_input.update(scan.mpls_input)
         self.links.closed.update(scan.closed)
         self.links.rules.update(scan.rules)
@@ -362,7 +362,7 @@ class Forwarding:
         """A ``master`` entry is gone, or is there and not one that we wrote; `permanent`: nor one that was learnt."""
         bridge, port = self.links.name_of(bridge_index), self.links.name_of(port_index)
         self.bulk.doubt("local", bridge, mac)
-        self.bulk.occupy(bridge, port_index, mac, present and permanent)
+        self.bulk.occupied.event(bridge, port_index, mac, present and permanent)
         if not present:
             self.learnt.gone(bridge, port, mac)
         elif not permanent and self.is_learning(bridge, port):

@@ -7,8 +7,10 @@ from typing import Any
 
 from hornpipe.forwarding.batch import Batch, Chunk, Results, Scan
 from hornpipe.forwarding.bulk import Leftovers, TableState
+from hornpipe.forwarding.found import Found, doubt_all, doubted
 from hornpipe.forwarding.link import Links
 from hornpipe.forwarding.nexthops import Nexthops
+from hornpipe.forwarding.occupied import Occupied
 from hornpipe.forwarding.placing import on_links, on_ports
 from hornpipe.forwarding.ready import readiness
 from hornpipe.forwarding.routes import Routes
@@ -23,12 +25,8 @@ class Tables:
         self.links = links
         self.states: dict[BulkTable, TableState] = {}
         self.active: dict[TableState, None] = {}
-        self.scanned: dict[tuple[BulkKind, str], dict[bytes, Any]] = {}
-        """Found at start on devices for which there is no table yet."""
-        self.routes_found: dict[int, dict[bytes, int | None]] = {}
-        """Found at start in routing tables for which there is no table yet; the main table's for good."""
-        self.occupied: dict[tuple[str, bytes], int] = {}
-        """(bridge, MAC) -> port: permanent bridge entries of others, which no entry of ours overcomes by replacing."""
+        self.found = Found()
+        self.occupied = Occupied(links)
         self.adopting = True
         """Nothing is written yet, so a device that becomes ready makes nothing dirty."""
         self.nexthops = Nexthops(links, self._may_use_found)
@@ -50,7 +48,7 @@ class Tables:
         on_device.append(state)
         on_device.sort(key=lambda state: state.instance)
         self.states[table] = state
-        state.scanned = self._found_on(state)
+        state.scanned = self.found.take(state.kind, state.device)
         self.refresh(state)
         state.touch_all()
         if self._pruned and state.device:
@@ -91,25 +89,19 @@ class Tables:
 
     def start(self, scan: Scan) -> None:
         """The links are mirrored and this is what was found on them."""
-        self.scanned = dict(scan.tables)
-        self.routes_found = dict(scan.routes)
+        self.found.start(scan)
         self.nexthops.start(scan.nexthops)
         for state in self.states.values():
-            state.scanned = self._found_on(state)
+            state.scanned = self.found.take(state.kind, state.device)
             self.refresh(state)
             state.touch_all()
         self.adopting = False
 
     def _may_use_found(self) -> bool:
         """Routes that were refused and rest, or were not looked at yet, are on the nexthop on which they were."""
-        if not self._pruned and any(self.routes_found.values()):
+        if not self._pruned and any(self.found.routes.values()):
             return True
         return any(state.errors or state.scanned for state in self.states.values() if state.kind == "route")
-
-    def _found_on(self, state: TableState) -> dict[bytes, Any] | None:
-        """What was found in the host's own tables is shared by all who have a part in them."""
-        at = (state.kind, state.device)
-        return self.scanned.pop(at, None) if state.device else self.scanned.get(at)
 
     def leftovers(self, goes_with_device: Callable[[str], bool], vrfs: Mapping[str, int]) -> None:
         """Makes everything found at start that nobody wants go. What goes with its device is kept in mind until that is
@@ -124,19 +116,19 @@ class Tables:
         for state in self.states.values():
             if state.device:
                 state.touch_keys(dict.fromkeys(state.scanned or ()))
-        for (kind, device), found in self.scanned.items():
+        for (kind, device), found in self.found.tables.items():
             if not device:
                 self._leave(Leftovers(kind, device), 0, self._unwanted(kind, found))
             elif device in self.links.by_name and not goes_with_device(device):
                 self._leave(Leftovers(kind, device), 0, found)
-        for table, routes in self.routes_found.items():
+        for table, routes in self.found.routes.items():
             if table == MAIN_TABLE:
                 self._leave(Leftovers("route", ""), table, self._unwanted("route", routes))
             else:
                 self._leave(Leftovers("route", f"table {table}"), table, routes)
         self._pruned = True
-        self.scanned = {at: found for at, found in self.scanned.items() if at[1] and goes_with_device(at[1])}
-        self.routes_found = {}
+        kept = {at: found for at, found in self.found.tables.items() if at[1] and goes_with_device(at[1])}
+        self.found.tables, self.found.routes = kept, {}
         self.nexthops.prune()
 
     def _unwanted(self, kind: BulkKind, found: dict[bytes, Any]) -> dict[bytes, Any]:
@@ -162,7 +154,7 @@ class Tables:
                     labels[key] = None
             return
         state = self.on_device(device, kind)
-        found = state.scanned if state is not None else self.scanned.get((kind, device))
+        found = state.scanned if state is not None else self.found.tables.get((kind, device))
         if not found or key not in found:
             return
         if kind != "local":
@@ -175,30 +167,18 @@ class Tables:
         device = self.links.name_of(self.links.vrfs.get(table, 0))
         states = self.on("route", device) if device or table == MAIN_TABLE else self.states.values()
         in_it = (state.scanned for state in states if state.kind == "route" and state.index == table)
-        for found in (self.routes_found.get(table), *in_it):
+        for found in (self.found.routes.get(table), *in_it):
             if found and key in found:
                 found[key] = None
 
     def doubt_all(self) -> None:
-        """Events were lost: all is written again, and what was found at start is, if it will be wanted. Local
-        entries of a bridge stay known: where one was is where it may have to be deleted."""
+        """Events were lost: all is written again, and what was found at start is, if it will be wanted."""
         self.nexthops.doubt_all()
-        of_tables = [(state.kind, state.scanned) for state in self.states.values()]
-        of_nobody = [(kind, found) for (kind, _), found in self.scanned.items()]
-        for kind, found in (*of_tables, *of_nobody, *(("route", found) for found in self.routes_found.values())):
-            if found and kind != "local":
-                found.update(dict.fromkeys(found))
+        self.found.doubt_all()
         for state in self.states.values():
+            if state.scanned:
+                doubt_all(state.kind, state.scanned)
             state.touch_all()
-
-    def occupy(self, bridge: str, port_index: int, mac: bytes, occupied: bool) -> None:
-        """A permanent bridge entry of somebody else's is there, or gone. A port's own address is permanent too, and
-        rightly so."""
-        link = self.links.by_index.get(port_index)
-        if occupied and link is not None and link.mac != mac:
-            self.occupied[(bridge, mac)] = port_index
-        elif self.occupied.get((bridge, mac)) == port_index:
-            del self.occupied[(bridge, mac)]
 
     # ---- readiness
 
@@ -206,14 +186,15 @@ class Tables:
         for kind in KINDS:
             for state in self._on_device.get((kind, name), ()):
                 self.refresh(state)
-            self._doubt_found(kind, name)
+            if (kind, name) in self.found.tables and readiness(kind, name, self.links)[0] is None:
+                self.found.doubt_device(kind, name)
         self.nexthops.device_changed(name)
         for state in self._on_device.get(("mpls", ""), ()):
             state.touch_keys(dict.fromkeys(state.by_port.get(name, ())))
 
     def device_gone(self, name: str) -> None:
         for kind in KINDS:
-            self.scanned.pop((kind, name), None)
+            self.found.take(kind, name)
         for labels in self._labels_found():
             for key in [key for key, found in labels.items() if found and found[0] == name]:
                 del labels[key]
@@ -221,7 +202,7 @@ class Tables:
 
     def _labels_found(self) -> list[dict[bytes, Any]]:
         """What was found at start and not looked at yet; all label tables share it."""
-        every = (self.scanned.get(("mpls", "")), *(state.scanned for state in self.on("mpls", "")))
+        every = (self.found.take("mpls", ""), *(state.scanned for state in self.on("mpls", "")))
         return [found for found in every if found]
 
     def refresh(self, state: TableState) -> None:
@@ -236,7 +217,7 @@ class Tables:
             if index is None:
                 state.scanned = None
             elif state.scanned:
-                state.scanned = self._doubted(state.kind, state.scanned)
+                state.scanned = doubted(state.kind, state.scanned)
             return
         state.unready = None
         if index is not None:
@@ -244,25 +225,12 @@ class Tables:
         if before != state.ready and not self.adopting:
             state.touch_all()
 
-    def _doubt_found(self, kind: BulkKind, device: str) -> None:
-        """The same for what was found on a device of which nobody has wanted anything so far."""
-        found = self.scanned.get((kind, device))
-        if found and readiness(kind, device, self.links)[0] is None:
-            self.scanned[(kind, device)] = self._doubted(kind, found)
-
-    @staticmethod
-    def _doubted(kind: BulkKind, found: dict[bytes, Any]) -> dict[bytes, Any]:
-        """A device that goes down loses its entries, but for a bridge's local ones; nobody has to tell of each."""
-        return found if kind == "local" else dict.fromkeys(found)
-
     def _settle_on(self, state: TableState, index: int) -> None:
         if state.kind == "route":
             if state.index not in (0, index) and state.ways:
                 self._orphan(state)
             if state.scanned is None:
-                state.scanned = self.routes_found.get(index)
-                if index != MAIN_TABLE:
-                    self.routes_found.pop(index, None)
+                state.scanned = self.found.take_routes(index)
         state.index = index
 
     def _orphan(self, state: TableState) -> None:
@@ -307,7 +275,7 @@ class Tables:
             else:
                 chunk.adds = adds
             if self.occupied and state.kind in ("fdb", "local"):
-                chunk.evict = self._to_evict(state, chunk.adds)
+                chunk.evict = self.occupied.take(state, chunk.adds)
             if chunk.adds:
                 batch.chunks.append(chunk)
             elif chunk.before:
@@ -320,17 +288,6 @@ class Tables:
             self.nexthops.take(batch)
         if self.nexthops.back:
             self.routes.rewrite([state for state in self.states.values() if state.kind == "route"])
-
-    def _to_evict(self, state: TableState, macs: Iterable[bytes]) -> dict[bytes, int]:
-        """Those in the way of what is to be written."""
-        bridge = self._bridge_of(state)
-        found = {mac: self.occupied.pop((bridge, mac), 0) for mac in macs}
-        return {mac: port for mac, port in found.items() if port}
-
-    def _bridge_of(self, state: TableState) -> str:
-        """Of a ``local`` or ``fdb`` table."""
-        link = self.links.by_name.get(state.device)
-        return state.device if state.kind == "local" or link is None else self.links.name_of(link.master)
 
     def remains(self) -> Iterator[tuple[TableState, bytes, str]]:
         """What could not be deleted, and why."""
@@ -460,7 +417,7 @@ class Tables:
             if state.dropped:
                 self._undeleted[state] = None
             if key in chunk.evict:  # what is in the way still is
-                self.occupied[(self._bridge_of(state), key)] = chunk.evict[key]
+                self.occupied.put_back(state, key, chunk.evict[key])
         for chunk in batch.chunks:
             if chunk in failed and chunk.kind == "route":
                 later = [one for other in flying for one in other.chunks if one.state is chunk.state]
