@@ -53,6 +53,12 @@ def test_leases_that_are_no_utf8_are_damaged(tmp_path: Path) -> None:
         journal._decode(b'[{"x": "\xff"}]', 0)
 
 
+def test_an_intent_of_the_next_format_with_something_else_where_a_list_was() -> None:
+    """The daemon ended with TypeError at its start."""
+    read = intentformat.read(b'{"version": 3, "sources": {"api": {"ports": 1.5}}, "orphans": null}')
+    assert read.left_out == ("source api: port: expected an array of them", "instance: expected an array of them")
+
+
 def test_numbers_of_an_intent_that_fit_nowhere_are_given_anew() -> None:
     """The daemon ended with ValueError at its start."""
     instances = tuple(

@@ -103,6 +103,9 @@ class _Understood:
             self.left_out.append(f"{what}: {error}")
 
     def many(self, rows: Any, kind: type[T], what: str) -> tuple[T, ...]:
+        if not isinstance(rows, list):
+            self.left_out.append(f"{what}: expected an array of them")
+            return ()
         return tuple(item for row in rows for item in self.one(row, kind, f"{what} {_name(row)}"))
 
 
@@ -115,8 +118,8 @@ def _read_next(tree: dict[str, Any]) -> Read:
     sources: dict[str, SourceSpec] = {}
     for name, spec in _dict(tree.get("sources")).items():
         spec = _dict(spec)
-        instances = known.many(spec.get("instances", ()), InstanceSpec, f"source {name}: instance")
-        ports = known.many(spec.get("ports", ()), PortSpec, f"source {name}: port")
+        instances = known.many(spec.get("instances", []), InstanceSpec, f"source {name}: instance")
+        ports = known.many(spec.get("ports", []), PortSpec, f"source {name}: port")
         generation = spec.get("generation", 0)
         sources[name] = SourceSpec(
             instances=instances, ports=ports, generation=generation if isinstance(generation, int) else 0
@@ -124,13 +127,13 @@ def _read_next(tree: dict[str, Any]) -> Read:
     intent = Intent(
         sources=sources,
         implicit={n: v for n, i in _dict(tree.get("implicit")).items() for v in known.one(i, tuple[str, ...], n)},
-        orphans=known.many(tree.get("orphans", ()), InstanceSpec, "instance"),
+        orphans=known.many(tree.get("orphans", []), InstanceSpec, "instance"),
         identifiers={
             name: value
             for name, row in _dict(tree.get("identifiers")).items()
             for value in known.one(row, Identifier, f"numbers of {name}")
         },
-        sequences=known.many(tree.get("sequences", ()), Sequence, "mobility sequence"),
+        sequences=known.many(tree.get("sequences", []), Sequence, "mobility sequence"),
         draining=tree.get("draining") is True,
         lost=str(tree.get("lost", "")),
     )
