@@ -53,15 +53,15 @@ class Devices:
         """A kernel without IPv6, or a link whose MTU is below 1280, has nothing to switch off."""
         self.sock.attempt(RTM_NEWLINK, 0, link.change_addr_gen(found.index), errno.EAFNOSUPPORT, errno.EINVAL)
 
-    def delete(self, index: int) -> None:
-        self.sock.attempt(RTM_DELLINK, 0, link.header(index), errno.ENODEV)
+    def delete(self, found: LinkMessage, results: Results) -> None:
+        self.sock.attempt(RTM_DELLINK, 0, link.header(found.index), errno.ENODEV)
+        results.gone.append(found.index)
 
     def make_way(self, found: LinkMessage, results: Results) -> None:
         """Deletes a link that cannot become what is to have its name. `Conflict` if it is not ours."""
         if not found.alias.startswith(ALIAS):
             raise Conflict(f"{found.name} exists, is not what is wanted and not hornpipe's: remove or rename it")
-        self.delete(found.index)
-        results.gone.append(found.index)
+        self.delete(found, results)
 
     def bridge_of(self, entry: Vxlan | Port | NetnsPort | Gateway) -> LinkMessage:
         found = self.link(entry.bridge)
@@ -168,8 +168,7 @@ class Devices:
         """If it is ours."""
         found = self.link(name)
         if found is not None and found.alias.startswith(ALIAS):
-            self.delete(found.index)
-            results.gone.append(found.index)
+            self.delete(found, results)
 
     def release(self, found: LinkMessage, expected: str) -> None:
         """Only from where we put it: from a device of ours, or with our mark on it."""

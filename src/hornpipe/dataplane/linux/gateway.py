@@ -67,7 +67,5 @@ class Gateways:
         if bridge is not None:
             unwanted = entry.own if entry.device else entry.addresses
             take_addresses(self._sock, bridge.index, unwanted, results)
-        device = self._devices.link(entry.device) if entry.device else None
-        if device is not None and device.alias.startswith(ALIAS):
-            self._devices.delete(device.index)
-            results.gone.append(device.index)
+        if entry.device:
+            self._devices.remove_device(entry.device, results)

@@ -50,8 +50,7 @@ class Pairs:
             if host is not None and (host.leaves or not _is_pair(host, inner)):
                 if not host.alias.startswith(ALIAS):
                     raise Conflict(f"{entry.name} exists and is not hornpipe's: remove or rename it")
-                self._devices.delete(host.index)
-                results.gone.append(host.index)
+                self._devices.delete(host, results)
                 host, inner = None, find_link(inside, link.by_name(entry.inside))
             if host is None:
                 if inner is not None:

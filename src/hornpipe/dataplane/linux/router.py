@@ -88,8 +88,7 @@ class Routers:
         if found is None:
             self.clear_table(entry.table)
         elif found.kind == "vrf" and found.alias.startswith(ALIAS):
-            self._devices.delete(found.index)
-            results.gone.append(found.index)
+            self._devices.delete(found, results)
             remove_defaults(self._sock, found.table)
 
     def clear_table(self, table: int) -> None:

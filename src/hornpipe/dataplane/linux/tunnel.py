@@ -44,8 +44,7 @@ class Tunnels:
             if isinstance(entry, Tunnel) and entry.encapsulation == "udp":
                 self.close_port(entry.dstport, len(entry.local) == 16)
         elif found.alias.startswith(ALIAS):
-            self._devices.delete(found.index)
-            results.gone.append(found.index)
+            self._devices.delete(found, results)
             if found.encap:
                 self.close_port(found.dstport, len(found.local) == 16)
 
