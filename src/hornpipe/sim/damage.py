@@ -5,7 +5,7 @@ One function a kind. It says what it did it to; empty: there was nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
 from hornpipe.dataplane.dummy_kernel import DummyKernel
@@ -22,49 +22,27 @@ def pick(things: Sequence[T], dice: int) -> T | None:
     return things[dice % len(things)] if things else None
 
 
-def lose_fdb(kernel: DummyKernel, dice: int) -> str:
-    chosen = pick(sorted(kernel.fdb), dice)
-    if chosen is None:
-        return ""
-    device = device_of(kernel, chosen[0])
-    kernel.delete_fdb(device, chosen[1])
-    return f"{device} {Mac(chosen[1])}"
+def entry(
+    entries: Callable[[DummyKernel], Iterable[tuple[int, bytes]]],
+    harm: Callable[[DummyKernel, str, bytes], object],
+    shown: Callable[[bytes], object],
+    length: int | None = None,
+) -> Damage:
+    """To one of `entries`, (ifindex, key); `length`: of the part of the key that `harm` and `shown` take."""
+
+    def damage(kernel: DummyKernel, dice: int) -> str:
+        chosen = pick(sorted(entries(kernel)), dice)
+        if chosen is None:
+            return ""
+        device, key = device_of(kernel, chosen[0]), chosen[1][:length]
+        harm(kernel, device, key)
+        return f"{device} {shown(key)}"
+
+    return damage
 
 
-def turn_fdb(kernel: DummyKernel, dice: int) -> str:
-    chosen = pick(sorted(kernel.fdb), dice)
-    if chosen is None:
-        return ""
-    device = device_of(kernel, chosen[0])
-    kernel.replace_fdb(device, chosen[1], b"\xc0\x00\x02\x01")
-    return f"{device} {Mac(chosen[1])}"
-
-
-def lose_flood(kernel: DummyKernel, dice: int) -> str:
-    chosen = pick(sorted(kernel.flood), dice)
-    if chosen is None:
-        return ""
-    device = device_of(kernel, chosen[0])
-    kernel.delete_flood(device, chosen[1][:-4])
-    return f"{device} {Address(chosen[1][:-4])}"
-
-
-def lose_neighbour(kernel: DummyKernel, dice: int) -> str:
-    chosen = pick(sorted(kernel.neigh), dice)
-    if chosen is None:
-        return ""
-    device = device_of(kernel, chosen[0])
-    kernel.delete_neigh(device, chosen[1])
-    return f"{device} {Address(chosen[1])}"
-
-
-def lose_local(kernel: DummyKernel, dice: int) -> str:
-    chosen = pick(sorted(kernel.bridge_fdb), dice)
-    if chosen is None:
-        return ""
-    device = device_of(kernel, chosen[0])
-    kernel.delete_master(device, chosen[1])
-    return f"{device} {Mac(chosen[1])}"
+def turn_fdb(kernel: DummyKernel, device: str, mac: bytes) -> None:
+    kernel.replace_fdb(device, mac, b"\xc0\x00\x02\x01")
 
 
 def lose_device(kernel: DummyKernel, dice: int) -> str:
@@ -134,11 +112,11 @@ def device_of(kernel: DummyKernel, index: int) -> str:
 
 
 BRIDGED: tuple[tuple[str, Damage], ...] = (
-    ("loses FDB entry", lose_fdb),
-    ("has FDB entry changed", turn_fdb),
-    ("loses flood entry", lose_flood),
-    ("loses neighbour", lose_neighbour),
-    ("loses local address", lose_local),
+    ("loses FDB entry", entry(lambda kernel: kernel.fdb, DummyKernel.delete_fdb, Mac)),
+    ("has FDB entry changed", entry(lambda kernel: kernel.fdb, turn_fdb, Mac)),
+    ("loses flood entry", entry(lambda kernel: kernel.flood, DummyKernel.delete_flood, Address, -4)),
+    ("loses neighbour", entry(lambda kernel: kernel.neigh, DummyKernel.delete_neigh, Address)),
+    ("loses local address", entry(lambda kernel: kernel.bridge_fdb, DummyKernel.delete_master, Mac)),
     ("loses device", lose_device),
     ("has device set down", bounce_device),
     ("has port taken out", release_port),
