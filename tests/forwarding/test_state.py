@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -289,8 +291,8 @@ def test_after_a_restart_only_what_differs_is_written() -> None:
     assert after.run() == [("add", "fdb")]
 
 
-@pytest.mark.parametrize("device", ["hp-vx100", "hp-br100"])
-def test_what_was_found_on_a_device_that_goes_down_before_it_is_wanted_is_written(device: str) -> None:
+def found_and_not_wanted_yet() -> tuple[World, Any]:
+    """A world whose start found a remote MAC, and what the kernel had then."""
     before = World().instance()
     before.remote(1)
     before.want(before.flood, flood_key(VTEP2), True)
@@ -299,6 +301,12 @@ def test_what_was_found_on_a_device_that_goes_down_before_it_is_wanted_is_writte
     after = restarted(before)
     after.forwarding.set(BRIDGE)
     after.forwarding.set(VXLAN)
+    return after, snapshot
+
+
+@pytest.mark.parametrize("device", ["hp-vx100", "hp-br100"])
+def test_what_was_found_on_a_device_that_goes_down_before_it_is_wanted_is_written(device: str) -> None:
+    after, snapshot = found_and_not_wanted_yet()
     after.run()
     after.kernel.set_up(device, False)
     after.run()
@@ -490,14 +498,7 @@ def test_a_resync_finds_what_no_event_told(world: World) -> None:
 
 
 def test_a_resync_doubts_what_was_found_and_not_wanted_yet() -> None:
-    before = World().instance()
-    before.remote(1)
-    before.want(before.flood, flood_key(VTEP2), True)
-    before.run()
-    snapshot = before.kernel.snapshot()
-    after = restarted(before)
-    after.forwarding.set(BRIDGE)
-    after.forwarding.set(VXLAN)
+    after, snapshot = found_and_not_wanted_yet()
     for table in (after.flood, after.fdb):
         after.forwarding.add_table(table)
     after.run()
